@@ -1,4 +1,4 @@
-"""What the tests of the command share: a small workspace of their own."""
+"""Fixtures of all tests of the command: a small workspace."""
 
 import os
 import sys
@@ -29,14 +29,14 @@ MEMBERS = {
 
 @pytest.fixture(autouse=True)
 def environment_as_before(tmp_path_factory):
-    """A command sets variables of its process, which here is that of later tests; what it remembers is its own."""
+    """Restore the environment variables that a command sets, and give it a cache of its own."""
     with mock.patch.dict(os.environ, {"AIRNUB_CACHE": str(tmp_path_factory.mktemp("cache"))}):
         yield
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A workspace of three members that stand on one another."""
+    """A workspace of three members that depend on each other."""
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "root"\nversion = "0"\nrequires-python = ">=3.11"\n'
         '[tool.uv.workspace]\nmembers = ["packages/*", "departments/*"]\n'

@@ -51,8 +51,8 @@ def test_help_does_without_prefect():
 
 
 @pytest.mark.parametrize("where", ["", "below"])
-def test_a_wrong_line_of_dotenv_is_told_once(tmp_path, monkeypatch, where):
-    """Of the current folder and of the checkout, with exit status 2; `doctor` goes on."""
+def test_a_wrong_line_of_dotenv_is_reported_once(tmp_path, monkeypatch, where):
+    """Of the current folder and of the checkout, with exit status 2; `doctor` continues."""
     (tmp_path / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
     (tmp_path / ".env").write_text("A=1\nnot a line\n")
     (tmp_path / "below").mkdir()

@@ -1,7 +1,4 @@
-"""A checkout with departments and manifests of its own.
-Manifests of an environment.
-The command `airnub kubernetes`.
-"""
+"""`airnub kubernetes`: the manifests of an environment."""
 
 import pytest
 import yaml
@@ -46,19 +43,19 @@ def cluster(tmp_path):
 
 
 def digest(image):
-    """As `airnub images` would say it."""
+    """The digest of an image."""
     assert image == "prefect-kubernetes"
     return "0123456789abcdef"
 
 
 def rendered(workspace, environment="cluster", values=None, **options):
-    """The manifests, by name, in their order."""
+    """The manifests, by name, in order."""
     text = manifests(workspace, environment, values or {}, digest=digest, **options)
     return {one["metadata"]["name"]: one for one in yaml.safe_load_all(text)}
 
 
 def test_every_active_department_has_a_worker(cluster):
-    """Of one text, after all that is there once; a retired one has none, and secrets are not among them."""
+    """Rendered from one file, after the shared manifests; retired ones have none, and there are no secrets."""
     found = rendered(cluster)
     assert list(found) == [
         "namespace",
@@ -73,7 +70,7 @@ def test_every_active_department_has_a_worker(cluster):
 
 
 def test_a_pool_that_the_environment_renames(cluster):
-    """The worker polls the pool that the runs go to."""
+    """The worker polls the renamed pool."""
     file = cluster.root / "configs/environments/cluster.yaml"
     file.write_text(file.read_text() + "pools: {shop: {name: large}, big-store: {job_variables: {}}}\n")
     assert list(rendered(cluster, server=False)) == [
@@ -82,7 +79,7 @@ def test_a_pool_that_the_environment_renames(cluster):
 
 
 def test_images_are_named_by_their_content(cluster):
-    """Where there is a registry; else they are those that were built here."""
+    """With a registry; else they are those that were built locally."""
     assert rendered(cluster)["worker-shop"]["spec"]["image"] == "example.org/r/prefect-kubernetes:0123456789abcdef"
     file = cluster.root / "configs/environments/cluster.yaml"
     file.write_text(file.read_text().replace("registry: example.org/r\n", ""))
@@ -90,14 +87,14 @@ def test_images_are_named_by_their_content(cluster):
 
 
 def test_placeholders_are_filled(cluster):
-    """From the environment, or by their default; comments stay."""
+    """From the environment, or by their default; comments are kept."""
     assert rendered(cluster)["data"]["metadata"]["namespace"] == "airnub"
     assert rendered(cluster, values={"AIRNUB_NAMESPACE": "other"})["data"]["metadata"]["namespace"] == "other"
     assert "# One text." in manifests(cluster, "cluster", {}, digest=digest)
 
 
-def test_what_has_no_value_is_named_once_with_its_line(cluster):
-    """All of them; two workers of one text do not say it twice."""
+def test_missing_values_are_reported_once_with_their_lines(cluster):
+    """All of them; two workers from one file do not repeat them."""
     file = cluster.root / "infra/kubernetes/worker.yaml"
     file.write_text(file.read_text() + "nodeSelector: {zone: '${ZONE}'}\n")
     file = cluster.root / "infra/kubernetes/data.yaml"
@@ -111,21 +108,21 @@ def test_what_has_no_value_is_named_once_with_its_line(cluster):
     assert "worker.yaml:6: expected ZONE" in worker
 
 
-def test_an_environment_of_another_kind(cluster):
-    """Its pools would wait for a worker for ever."""
+def test_an_environment_of_a_different_kind(cluster):
+    """Its pools would never get a worker."""
     with pytest.raises(ConfigurationError, match=r"near.yaml: kind: expected kubernetes, found none"):
         rendered(cluster, "near")
 
 
 def test_an_unknown_environment(cluster):
-    """The error says which there are."""
+    """The error lists the known ones."""
     with pytest.raises(ConfigurationError, match="found 'clustr'; did you mean 'cluster'"):
         rendered(cluster, "clustr")
 
 
 @pytest.fixture
 def run(cluster, monkeypatch):
-    """Type it in the checkout; images there have no registry, so that nothing is asked for their content."""
+    """Run the command in the checkout, without a registry, so that no digest is looked up."""
     file = cluster.root / "configs/environments/cluster.yaml"
     file.write_text(file.read_text().replace("registry: example.org/r\n", ""))
     monkeypatch.chdir(cluster.root)
@@ -134,12 +131,12 @@ def run(cluster, monkeypatch):
 
 
 def kinds(output):
-    """What is in a stream."""
+    """The kinds of the manifests in a stream."""
     return [one["metadata"]["name"] for one in yaml.safe_load_all(output)]
 
 
 def test_manifests_go_to_stdout(run):
-    """And nothing else, for `kubectl apply` reads it."""
+    """And nothing else, since `kubectl apply` reads it."""
     result = run("--env", "cluster")
     assert result.exit_code == 0
     assert kinds(result.stdout)[-3:] == ["server", "worker-shop", "worker-big-store"]
@@ -147,18 +144,18 @@ def test_manifests_go_to_stdout(run):
 
 
 def test_without_a_server(run):
-    """It is elsewhere."""
+    """It runs elsewhere."""
     assert "server" not in kinds(run("--env", "cluster", "--no-server").stdout)
 
 
 def test_settings_come_from_the_env_file(run, cluster):
-    """As for `airnub apply`, which says the same namespace to the pools."""
+    """Like those of `airnub apply`, so that pools have the same namespace."""
     (cluster.root / ".env").write_text("AIRNUB_NAMESPACE=other\n")
     assert "namespace: 'other'" in run("--env", "cluster").stdout
 
 
-def test_a_mistake_is_told_on_stderr(run):
-    """With 2, and an empty stdout."""
+def test_a_mistake_is_reported_on_stderr(run):
+    """With status 2, and an empty stdout."""
     result = run("--env", "near")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "expected kubernetes, found none" in result.stderr

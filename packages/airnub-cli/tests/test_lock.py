@@ -1,4 +1,4 @@
-"""The lock."""
+"""`uv.lock` as a graph."""
 
 import re
 import subprocess
@@ -86,8 +86,8 @@ source = {{ {PYPI} }}
 """
 
 
-def test_a_slice_holds_what_is_installed():
-    """Extras that are asked for, each version by its marker; no group, and no extra that nobody wants."""
+def test_a_slice_has_what_is_installed():
+    """Chosen extras, and each version with its marker; no group, and no other extra."""
     found = load_lock(LOCK).slice("alpha")
     assert found.members == ("departments/alpha", "packages/core")
     assert re.findall(r"^(\w+)(?=\S* \('[\d.]+')", found.text, re.MULTILINE) == ["numpy", "numpy", "polars"]
@@ -103,8 +103,8 @@ def test_a_slice_holds_what_is_installed():
         ('    { name = "polars" },\n', '    { name = "polars" },\n    { name = "pytest" },\n'),
     ],
 )
-def test_what_is_installed_otherwise_changes_the_slice(before, after):
-    """Versions, files, markers, and who needs what."""
+def test_a_different_installation_changes_the_slice(before, after):
+    """Versions, files, markers, and dependencies."""
     assert before in LOCK
     assert load_lock(LOCK).slice("alpha").text != load_lock(LOCK.replace(before, after)).slice("alpha").text
 
@@ -121,14 +121,14 @@ def test_what_is_installed_otherwise_changes_the_slice(before, after):
         ("\n", "\r\n"),
     ],
 )
-def test_what_is_installed_alike_leaves_the_slice(before, after):
-    """A mirror with the same files, what only tests or research need, and how the file is written."""
+def test_the_same_installation_keeps_the_slice(before, after):
+    """A mirror with the same files, dependencies of tests and research, and the format of the file."""
     assert before in LOCK
     assert load_lock(LOCK).slice("alpha") == load_lock(LOCK.replace(before, after)).slice("alpha")
 
 
 def test_edges_lead_to_the_package_and_to_its_extras():
-    """As many as a line means, each with its marker."""
+    """One for each candidate and extra, with the marker."""
     lock = load_lock(LOCK)
     [alpha] = lock.named("alpha")
     targets = [edge.target[:2] + edge.target[3:] for edge in lock.edges(alpha)]
@@ -137,14 +137,14 @@ def test_edges_lead_to_the_package_and_to_its_extras():
 
 
 def test_members_by_folder():
-    """The root is none of them."""
+    """Without the root."""
     assert {folder: one.name for folder, one in load_lock(LOCK).members().items()} == {
         "departments/alpha": "alpha", "packages/core": "core",
     }  # fmt: skip
 
 
-def test_what_is_not_locked():
-    """The error says what to run."""
+def test_a_member_that_is_not_locked():
+    """The error has the command to run."""
     with pytest.raises(WorkspaceError, match=r"expected beta in uv\.lock, found no such package; run `uv lock`"):
         load_lock(LOCK).slice("beta")
 
@@ -159,7 +159,7 @@ def test_what_is_not_locked():
     ],
 )
 def test_a_text_that_is_not_understood_is_refused(text, message):
-    """Never a slice that lacks something."""
+    """A slice is never incomplete."""
     with pytest.raises(WorkspaceError, match=message):
         load_lock(text)
 
@@ -173,7 +173,7 @@ def test_a_text_that_is_not_understood_is_refused(text, message):
     ],
 )  # fmt: skip
 def test_it_is_what_uv_exports(name, extras):
-    """The lock of this workspace: the same packages, versions, files and members, for everyone."""
+    """The lock of this workspace gives the packages, versions, files and members of `uv export`."""
     if not (ROOT / "uv.lock").is_file():
         pytest.skip("needs the whole workspace, for its lock")
     command = ["uv", "export", "--quiet", "--frozen", "--no-dev", "--no-editable", "--no-header", "--no-annotate"]

@@ -1,6 +1,4 @@
-"""The Prefect API: errors say what a person can do.
-Changes.
-"""
+"""The Prefect API: errors have what to do; comparison of objects."""
 
 import json
 
@@ -14,7 +12,7 @@ from airnub_prefect.embedded.server import EmbeddedServer
 
 
 class Answers:
-    """A client that answers the same to everything."""
+    """A client with one answer for all requests."""
 
     api_url = "http://somebody:hunter2@prefect.example.org/api/"
 
@@ -30,7 +28,7 @@ class Answers:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_who_is_not_let_in_reads_what_to_set(status):
+def test_denied_access_names_the_setting(status):
     """The password of the URL is not repeated."""
     with pytest.raises(BackendError, match=rf"denies access: it answered {status}.*PREFECT_API_AUTH_STRING") as raised:
         PrefectServer(Answers(status)).all("/x")
@@ -38,14 +36,14 @@ def test_who_is_not_let_in_reads_what_to_set(status):
 
 
 def test_something_else_at_the_url():
-    """A filter is never missing on a Prefect server; an object may be."""
+    """A Prefect server always has its filters; an object may be missing."""
     with pytest.raises(BackendError, match="PREFECT_API_URL ends in /api"):
         PrefectServer(Answers(404)).all("/x")
     assert PrefectServer(Answers(404)).get("/x") is None
 
 
 def test_a_refusal_names_places_and_not_values():
-    """What is sent may be secret, and the answer may repeat it."""
+    """The request may contain secrets, which the response may repeat."""
     document = {"exception_detail": [{"loc": ["body", "name"], "msg": "too long", "input": "hunter2"}]}
     with pytest.raises(BackendError, match=r"with 422: body.name: too long") as raised:
         PrefectServer(Answers(422, document)).post("/x", {})
@@ -53,7 +51,7 @@ def test_a_refusal_names_places_and_not_values():
 
 
 def test_a_server_that_does_not_answer():
-    """The URL is named, and how to start a server."""
+    """The error has the URL, and the command that starts a server."""
     with (
         temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
         prefect_server() as server,
@@ -63,7 +61,7 @@ def test_a_server_that_does_not_answer():
 
 
 def test_no_server_is_configured():
-    """None is started behind anybody's back."""
+    """None is started implicitly."""
     with (
         temporary_settings(restore_defaults={PREFECT_API_URL}),
         pytest.raises(BackendError, match="set PREFECT_API_URL"),
@@ -84,14 +82,14 @@ def test_a_long_list_has_several_pages():
 
 
 def test_names_in_paths():
-    """A slash in a name is no step."""
+    """A slash in a name is escaped."""
     assert path_of("work_pools", "a b/c") == "/work_pools/a%20b%2Fc"
 
 
 @pytest.mark.system
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_a_password_on_a_real_server(tmp_path, monkeypatch):
-    """The right one is let in; a wrong one and none are told what to set."""
+    """The right one grants access; a wrong or missing one gives the error with the setting."""
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "admin:right")
     running = EmbeddedServer(home=tmp_path)
     running.start()
@@ -111,20 +109,20 @@ def test_a_password_on_a_real_server(tmp_path, monkeypatch):
 
 
 def test_differences_name_places_and_no_values():
-    """Deep in mappings; of a list the list; a key on one side only."""
+    """Deep in mappings; lists as a whole; keys of one side."""
     wanted = {"network": {"max": 1, "same": 2}, "urls": ["secret"], "new": 1}
     found = {"network": {"max": 3, "same": 2}, "urls": ["other"], "old": 1}
     assert list(differences(wanted, found)) == ["network.max", "new", "old", "urls"]
 
 
 def test_equal_values_of_other_types_differ():
-    """To JSON, `true` is not 1."""
+    """In JSON, `true` is not 1."""
     assert list(differences({"a": True}, {"a": 1})) == ["a"]
     assert list(differences("x", "y")) == ["value"]
     assert list(differences({"a": [1]}, {"a": [1]})) == []
 
 
-def test_nothing_to_do_can_be_sent():
+def test_an_unchanged_object_can_be_sent():
     """It sends nothing."""
     change = unchanged("block", "secret/x", ("paused",))
     change.send()

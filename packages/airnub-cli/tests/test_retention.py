@@ -29,7 +29,7 @@ ENDED = datetime(1990, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def old_run(server, prefect_home):
-    """A run with a subflow run, a task run and an artifact, whose end is put into the past."""
+    """A run with a subflow run, a task run and an artifact, with an end in the past."""
 
     @task
     def work():
@@ -57,8 +57,8 @@ def old_run(server, prefect_home):
         server.delete(f"/flow_runs/{one}")
 
 
-def test_runs_past_the_retention_are_counted_with_what_goes_with_them(server, old_run):
-    """Subflow runs, task runs and artifacts; a run that is younger is not."""
+def test_runs_past_the_retention_are_counted(server, old_run):
+    """With subflow runs, task runs and artifacts; younger runs are not."""
 
     def counts(days):
         found = count_expired(server, timedelta(days=days), ENDED + timedelta(days=30))
@@ -77,8 +77,8 @@ def wait_for(holds):
     raise AssertionError("expected the counts of one run")
 
 
-def test_the_policy_is_what_the_server_is_set_to(server):
-    """The server of the tests is as Prefect is by itself."""
+def test_the_policy_of_a_server(server):
+    """The server of the tests has Prefect's defaults."""
     assert read_policy(server) == Policy(enabled=False, retention=timedelta(days=90))
 
 
@@ -87,7 +87,7 @@ def test_the_policy_is_what_the_server_is_set_to(server):
     [(True, 60, True), (False, 60.0, False), (["flow_runs"], "PT1M", True), ([], "PT1M", False)],
 )
 def test_the_older_form_of_the_setting_is_understood(enabled, seconds, runs):
-    """Prefect takes `true` for all."""
+    """`true` stands for all vacuums."""
 
     class Server:
         url = "http://127.0.0.1:4200/api"
@@ -99,7 +99,7 @@ def test_the_older_form_of_the_setting_is_understood(enabled, seconds, runs):
 
 
 def test_a_server_without_these_settings_is_named():
-    """Prefect Cloud publishes none."""
+    """Prefect Cloud does not publish them."""
 
     class Server:
         url = "https://api.prefect.cloud/api"
@@ -123,8 +123,8 @@ def invoke(prefect_api, monkeypatch):
     return invoke
 
 
-def test_counts_are_printed_with_what_the_server_does(invoke):
-    """A server that removes no runs is said to, with the setting."""
+def test_counts_are_printed_with_the_policy(invoke):
+    """For a server that removes no runs, with the setting."""
     status, printed = invoke()
     assert status == 0
     assert "90 days ago" in printed
@@ -132,7 +132,7 @@ def test_counts_are_printed_with_what_the_server_does(invoke):
 
 
 def test_json_is_one_document(invoke):
-    """For another retention, too."""
+    """For a different retention, too."""
     status, printed = invoke("--days", "30", "--json")
     document = json.loads(printed)
     assert (status, document["retention_days"], document["enabled"]) == (0, 30, False)
@@ -140,7 +140,7 @@ def test_json_is_one_document(invoke):
 
 
 def test_a_server_that_does_not_answer_is_an_error(monkeypatch, tmp_path, invoke):
-    """Exit status 1, and its URL."""
+    """Exit status 1, with its URL."""
     monkeypatch.setattr("airnub_cli.retention.use_dotenv", lambda _root: {})
     from prefect.settings import PREFECT_API_URL, temporary_settings
 

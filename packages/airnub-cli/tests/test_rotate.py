@@ -1,6 +1,4 @@
-"""A new password: what is typed, and in which order. tests/docker does it to a database.
-The command `airnub rotate`.
-"""
+"""`airnub rotate`: the steps of a new password; tests/docker changes that of a real database."""
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +9,7 @@ from airnub_cli.subprocesses import ProgramError
 
 
 class Compose:
-    """Remembers what it is given, and does it to its two files; the role has the password `old`."""
+    """Records its commands, and applies them to its two files; the role has the password `old`."""
 
     def __init__(self, fails=None):
         self.fails, self.calls, self.files = fails, [], {FILE: "old", UNDER_WAY: ""}
@@ -29,8 +27,8 @@ class Compose:
         return self.files[found] if found else ""
 
 
-def test_the_database_is_first_and_then_who_reads_the_password():
-    """The role has it before the file, and the file before the server; it is in no command line."""
+def test_the_role_then_the_file_then_the_server():
+    """The password is in no command line."""
     compose = Compose()
     rotate_password(DATABASES["database"], compose)
     read, begun, altered, saved, restarted, waited, ended = compose.calls
@@ -46,7 +44,7 @@ def test_the_database_is_first_and_then_who_reads_the_password():
     assert not [call for call, _ in compose.calls if password in call]
 
 
-def test_two_are_different():
+def test_two_passwords_differ():
     """They are random."""
     passwords = []
     for _ in range(2):
@@ -64,8 +62,8 @@ def test_a_password_of_an_operator():
     assert compose.files[FILE] == "it's mine"
 
 
-def test_the_password_that_it_has_already():
-    """The setting is named, and nothing is changed."""
+def test_the_present_password_is_refused():
+    """The error names the setting, and nothing is changed."""
     compose = Compose()
     with pytest.raises(RotationError, match=r"POSTGRES_PASSWORD in .env: expected a new password or none"):
         rotate_password(DATABASES["database"], compose, "old")
@@ -76,7 +74,7 @@ def test_the_password_that_it_has_already():
 @pytest.mark.parametrize("written", ["of .env", None])
 @pytest.mark.parametrize("fails", ["psql", "cat >", "restart", "--wait", f"rm -f {UNDER_WAY}"])
 def test_a_second_run_completes_what_was_interrupted(fails, written):
-    """The server is started again with what the role has, also where the file has the password of `.env` already."""
+    """The server is restarted with the password of the role, even if the file has that of `.env` already."""
     compose = Compose(fails)
     with pytest.raises(ProgramError):
         rotate_password(DATABASES["database"], compose, written)
@@ -90,7 +88,7 @@ def test_a_second_run_completes_what_was_interrupted(fails, written):
 
 @pytest.mark.parametrize(("fails", "after"), [("cat /var", 1), ("echo yes", 2), ("psql", 3), ("cat >", 4)])
 def test_a_step_that_fails_is_the_last(fails, after):
-    """A database that refuses keeps its file, and the server is not started again."""
+    """If the database refuses, its file is kept and the server is not restarted."""
     compose = Compose(fails)
     with pytest.raises(ProgramError):
         rotate_password(DATABASES["database"], compose)
@@ -98,14 +96,14 @@ def test_a_step_that_fails_is_the_last(fails, after):
 
 
 def test_without_docker(tmp_path, monkeypatch):
-    """What is missing."""
+    """The error names Docker."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ProgramError, match="expected the command docker, found none"):
         compose_in(tmp_path)("ps")
 
 
 def test_a_command_that_fails(tmp_path, monkeypatch):
-    """It is named, with what it printed."""
+    """The error has the command and its output."""
     (tmp_path / "docker").write_text("#!/bin/sh\necho no such service >&2\nexit 3\n")
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
@@ -115,7 +113,7 @@ def test_a_command_that_fails(tmp_path, monkeypatch):
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """With a `docker` that answers what the database has, and writes down what it is asked."""
+    """A checkout with a `docker` that answers for the database and records its commands."""
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "docker").write_text(
@@ -130,23 +128,23 @@ def checkout(tmp_path, monkeypatch):
 
 
 def test_a_password_is_changed(checkout):
-    """Exit status 0 and a line."""
+    """Exit status 0 and one line."""
     result = CliRunner().invoke(main, ["rotate", "database"])
     assert result.exit_code == 0, result.output
     assert "The role prefect has a new password, and server uses it." in result.stdout
     assert "compose restart server" in (checkout / "asked").read_text()
 
 
-def test_what_is_written_already(checkout):
-    """Exit status 1: `.env` has the password that the role has."""
+def test_the_password_of_dotenv_is_in_use(checkout):
+    """Exit status 1: the role has the password of `.env` already."""
     (checkout / ".env").write_text("POSTGRES_PASSWORD=old\n")
     result = CliRunner().invoke(main, ["rotate", "database"])
     assert result.exit_code == 1
     assert "POSTGRES_PASSWORD in .env" in result.stderr
 
 
-def test_that_of_the_index(checkout):
-    """What has to be done besides is printed."""
+def test_the_password_of_the_index(checkout):
+    """The manual step is printed."""
     result = CliRunner().invoke(main, ["rotate", "index"])
     assert result.exit_code == 0
     assert "docker compose up --no-deps setup" in result.stderr

@@ -1,7 +1,4 @@
-"""Licences: what packages say, in the ways that they say it.
-Platform: what of a lock for all systems is in an image.
-The command, with a real uv and a lock without dependencies of others.
-"""
+"""`airnub sbom`: licences of packages, platforms, and the command with a real uv."""
 
 import json
 import subprocess
@@ -29,8 +26,8 @@ from airnub_cli.sbom import UNKNOWN, licence_of, only_installed
         ([], UNKNOWN),
     ],
 )
-def test_what_a_package_says(monkeypatch, lines, expected):
-    """The most exact of what there is; the text of a licence is no name of one."""
+def test_the_licence_of_a_package(monkeypatch, lines, expected):
+    """The most exact declaration counts; the text of a licence is not its name."""
     metadata = Message()
     for name, value in lines:
         metadata[name] = value
@@ -38,14 +35,14 @@ def test_what_a_package_says(monkeypatch, lines, expected):
     assert licence_of("x") == expected
 
 
-def test_what_is_not_installed():
-    """Is unknown; what is says something."""
+def test_a_package_that_is_not_installed():
+    """Its licence is unknown."""
     assert licence_of("a-package-that-nobody-has") == UNKNOWN
     assert "MIT" in licence_of("pytest")
 
 
 def component(name, marker=None):
-    """As uv exports it."""
+    """A component in the format of uv."""
     properties = {"properties": [{"name": "uv:package:marker", "value": marker}]} if marker else {}
     return {"bom-ref": name, "name": name, "version": "1"} | properties
 
@@ -67,8 +64,8 @@ def component(name, marker=None):
         ("implementation_name != 'PyPy'", "3.13", True),
     ],
 )
-def test_who_is_installed(marker, python, kept):
-    """On Linux, with the Python of the base; in doubt it is told."""
+def test_components_on_linux(marker, python, kept):
+    """With the Python of the base image; a component that may be installed is kept."""
     bill = {
         "bomFormat": "CycloneDX",
         "components": [component("a"), component("b", marker)],
@@ -82,7 +79,7 @@ def test_who_is_installed(marker, python, kept):
 
 @pytest.fixture
 def run(checkout, monkeypatch):
-    """Runs `airnub sbom` in a workspace with a lock; one of its members needs `iniconfig`."""
+    """Run `airnub sbom` in a workspace with a lock, one member of which needs `iniconfig`."""
     dockerfile = checkout / "infra" / "docker" / "Dockerfile"
     dockerfile.parent.mkdir(parents=True)
     dockerfile.write_text("ARG PYTHON_IMAGE=python:3\n")
@@ -103,8 +100,8 @@ def run(checkout, monkeypatch):
 _BUILD = '[build-system]\nrequires = ["uv_build>=0.9,<1"]\nbuild-backend = "uv_build"\n'
 
 
-def test_a_bill(run, checkout):
-    """Of the image, by its digest, with all that it holds; the same each time."""
+def test_an_sbom(run, checkout):
+    """It has the image's digest and all packages, and is the same each time."""
     done = run("top-one")
     assert done.exit_code == 0, done.stderr
     bill = json.loads(done.stdout)
@@ -116,7 +113,7 @@ def test_a_bill(run, checkout):
 
 
 def test_into_a_folder(run, checkout):
-    """A file for each image."""
+    """One file per image."""
     done = run("top-one", "-o", "bills")
     assert done.exit_code == 0, done.stderr
     assert json.loads((checkout / "bills" / "top-one.cdx.json").read_text())["bomFormat"] == "CycloneDX"
@@ -124,7 +121,7 @@ def test_into_a_folder(run, checkout):
 
 
 def test_licences(run, monkeypatch):
-    """Of others alone, and how many there are of each."""
+    """Third-party packages only, with the number of each licence."""
     exported = {
         "metadata": {"component": {"bom-ref": "x"}},
         "components": [
@@ -142,7 +139,7 @@ def test_licences(run, monkeypatch):
 
 
 def test_mistakes(run, checkout):
-    """An image that is none; a lock that is gone."""
+    """An unknown image; a missing lock."""
     assert "expected the name of an image" in run("nobody").stderr
     (checkout / "uv.lock").unlink()
     done = run("top-one")

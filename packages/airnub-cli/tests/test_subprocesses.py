@@ -1,6 +1,4 @@
-"""Processes: results in the order of items, whatever becomes of a process.
-Programs that commands start: what they print, and how their failures are reported.
-"""
+"""Child processes: a parallel map, captured output, and errors."""
 
 import os
 import subprocess
@@ -30,11 +28,11 @@ def raised(number):
 
 
 def nothing():
-    """No preparation."""
+    """A preparation that does nothing."""
 
 
 def test_few_items_need_no_process():
-    """They are done here."""
+    """They are mapped in this process."""
     assert map_in_processes(doubled, range(FEW - 1), nothing, nothing) == [(n * 2, os.getpid()) for n in range(FEW - 1)]
 
 
@@ -55,61 +53,61 @@ assert prepared == [os.getpid()]
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 def test_many_items():
-    """In their order, elsewhere; what is prepared is prepared here, once. In a process without the threads of tests."""
+    """Results are in order, from other processes; the preparation runs once, here, in a process without threads."""
     subprocess.run([sys.executable, "-c", MANY], check=True)
 
 
 def test_a_process_that_ends():
-    """All is done here then."""
+    """Then all items are mapped here."""
     assert map_in_processes(partial(ended, os.getpid()), range(20), nothing, nothing) == list(range(20))
 
 
 def test_an_error():
-    """It comes out."""
+    """It is raised here."""
     with pytest.raises(ValueError, match="0"):
         map_in_processes(raised, range(20), nothing, nothing)
 
 
 def test_nothing_is_forked_beside_threads(monkeypatch):
-    """Locks that they hold would be held for ever."""
+    """Their locks would stay locked in the child."""
     monkeypatch.setattr(subprocesses.threading, "active_count", lambda: 2)
     assert {process for _, process in map_in_processes(doubled, range(50), nothing, nothing)} == {os.getpid()}
 
 
-def test_what_it_prints(tmp_path):
+def test_output(tmp_path):
     """With its input, in its folder."""
     code = "import os, sys; print(os.getcwd(), sys.stdin.read())"
     assert output([sys.executable, "-c", code], tmp_path, text="given").split() == [str(tmp_path), "given"]
 
 
 def test_without_input(tmp_path):
-    """It reads nothing of what is typed."""
+    """Its stdin is empty."""
     assert output([sys.executable, "-c", "import sys; print(len(sys.stdin.read()))"], tmp_path).strip() == "0"
 
 
-def test_one_that_fails(tmp_path):
-    """The command, the exit status and its last lines are named; of a long command its beginning."""
+def test_a_program_that_fails(tmp_path):
+    """The error has the command, shortened, the exit status and the last lines."""
     code = "import sys; sys.exit('first\\n' + '\\n'.join(map(str, range(5))))"
     with pytest.raises(ProgramError) as failure:
         output([sys.executable, "-c", code, *map(str, range(20))], tmp_path)
     assert str(failure.value).endswith(" 8 …` to succeed, found exit status 1: 0 / 1 / 2 / 3 / 4")
 
 
-def test_one_that_prints_its_error_on_stdout(tmp_path):
-    """As some do."""
+def test_a_program_that_prints_its_error_on_stdout(tmp_path):
+    """That is used as the message."""
     with pytest.raises(ProgramError, match=r"found exit status 3: no such service$"):
         output(["sh", "-c", "echo no such service; exit 3"], tmp_path)
 
 
-def test_one_that_says_nothing():
-    """That is said; success is nothing to report."""
+def test_a_program_without_output():
+    """The error says so; success is no error."""
     require_success(["true"], 0, "a warning")
     with pytest.raises(ProgramError, match="`false` to succeed, found exit status 1: no message"):
         require_success(["false"], 1, "\n")
 
 
-def test_one_that_is_not_there(tmp_path, monkeypatch):
-    """What to do, where that is known."""
+def test_a_program_that_is_not_installed(tmp_path, monkeypatch):
+    """The error says how to install it, if that is known."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(
         ProgramError, match=r"expected the command docker, found none; install Docker with Compose 2.24"

@@ -1,4 +1,4 @@
-"""Isolation, with real wheels and environments."""
+"""`airnub test`, with real wheels and environments."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ pytestmark = [
 
 @pytest.fixture
 def write_test(checkout):
-    """Gives the member `middle` a test of these lines, and locks the workspace."""
+    """Write tests of the member `middle`, and lock the workspace."""
 
     def write(source):
         folder = checkout / "packages" / "middle" / "tests"
@@ -46,13 +46,13 @@ def test_what_is_declared_is_there(write_test, checkout, monkeypatch):
 
 
 def test_what_is_not_declared_is_caught(write_test):
-    """A member of the workspace that is imported and not declared fails the tests."""
+    """The import of a member that is not declared fails the tests."""
     workspace, member = write_test("import top_one\ndef test_it(): ...\n")
     assert run_alone(workspace, member, ["-q"]) != 0
 
 
 def test_several_members_at_once(write_test, checkout):
-    """Each with its status and what its tests print, in the order that was asked for."""
+    """Each with its status and output, in the given order."""
     (checkout / "packages/base/tests").mkdir()
     (checkout / "packages/base/tests/test_base.py").write_text("def test_base():\n    assert False, 'base is broken'\n")
     workspace, middle = write_test("import middle\ndef test_it(): ...\n")

@@ -1,4 +1,4 @@
-"""Landing."""
+"""Transactions over many files."""
 
 import os
 import random
@@ -65,7 +65,7 @@ def fill(root):
 
 
 def tree(root):
-    """Everything but what landing itself keeps."""
+    """All files except those of the transaction itself."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in root.rglob("*")
@@ -75,7 +75,7 @@ def tree(root):
 
 @pytest.fixture(scope="module")
 def dying():
-    """The exit status of a process that dies at some point, if it comes to that."""
+    """The exit status of a process that is killed at the given step."""
     with subprocess.Popen(
         [sys.executable, "-c", DYING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
@@ -90,7 +90,7 @@ def dying():
 
 
 def test_all_changes_are_made_and_nothing_else_is_left(root):
-    """New files and folders, changed ones, and those that go; the mode of a changed file stays."""
+    """New, changed and removed files and folders; a changed file keeps its mode."""
     (root / "a.txt").chmod(0o755)
     with at_work(root):
         write_together(root, FILES, ("goes",))
@@ -102,7 +102,7 @@ def test_all_changes_are_made_and_nothing_else_is_left(root):
 
 @pytest.mark.system
 def test_killed_anywhere_it_is_all_or_nothing(root, dying):
-    """At each sync and rename in turn; then whoever puts it back is killed somewhere, too."""
+    """At each sync and rename in turn; the rollback is killed somewhere, too."""
     generator, ends = random.Random(6), set()
     for left in range(1, 200):
         fill(root)
@@ -125,7 +125,7 @@ def test_killed_anywhere_it_is_all_or_nothing(root, dying):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Every sync and rename that is made, in order, with its paths; all of them are really made."""
+    """Every sync and rename in order, with paths; all of them are executed."""
     made, sync, rename = [], os.fsync, os.rename
 
     def recorded_sync(descriptor):
@@ -143,7 +143,7 @@ def calls(monkeypatch):
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="paths of descriptors are read from /proc")
 def test_the_journal_is_durable_before_the_first_file_changes(root, calls):
-    """A power loss may keep any rename and lose any name that was not synced: the journal's must not be among those."""
+    """A power loss may lose names that were not synced, so those of the journal must be synced before."""
     with at_work(root):
         write_together(root, FILES, ("goes",))
     home = root / ".airnub"
@@ -161,7 +161,7 @@ def test_the_journal_is_durable_before_the_first_file_changes(root, calls):
 
 
 def test_an_exception_undoes_everything(root):
-    """A target that is a folder cannot be replaced by a file."""
+    """A folder cannot be replaced by a file."""
     (root / "z").mkdir()
     with pytest.raises(OSError, match="z"), at_work(root):
         write_together(root, FILES | {"z": b"z"}, ("goes",))
@@ -169,7 +169,7 @@ def test_an_exception_undoes_everything(root):
     assert not (root / ".airnub").exists()
 
 
-def test_what_somebody_changed_meanwhile_is_left_to_them(root, dying):
+def test_a_file_that_changed_meanwhile_is_not_rolled_back(root, dying):
     """It is named."""
     for left in range(1, 200):
         dying("land", root, left)
@@ -182,7 +182,7 @@ def test_what_somebody_changed_meanwhile_is_left_to_them(root, dying):
 
 
 def test_one_at_a_time(root):
-    """A second change is refused, and undoes nothing of the first."""
+    """A second change is refused, and does not roll back the first."""
     with at_work(root):
         (root / ".airnub" / "landing").mkdir()
         assert recover(root) == []
@@ -193,14 +193,14 @@ def test_one_at_a_time(root):
 
 
 def test_sigterm_ends_it_like_ctrl_c(root):
-    """So that everything is put back."""
+    """So everything is rolled back."""
     assert threading.current_thread() is threading.main_thread()
     with pytest.raises(KeyboardInterrupt), at_work(root):
         signal.raise_signal(signal.SIGTERM)
     assert tree(root) == BEFORE
 
 
-def test_without_a_checkout_there_is_nothing_to_put_back(tmp_path):
-    """And nothing is made."""
+def test_without_a_checkout_there_is_nothing_to_roll_back(tmp_path):
+    """No folder is created."""
     assert recover(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,7 @@ from airnub_prefect.errors import ConfigurationError, Diagnostic
 
 
 def test_members_are_found_from_any_folder_of_it(checkout):
-    """From deep inside, every member is known with its kind, module, extras and the members it stands on."""
+    """With kind, module, extras and dependencies."""
     workspace = Workspace.around(checkout / "departments" / "top_one" / "src")
     assert workspace.root == checkout
     assert {(one.name, one.kind, one.module) for one in workspace.members.values()} == {
@@ -38,20 +38,20 @@ def test_a_member_has_several_names(checkout, name):
 
 
 def test_an_unknown_name_is_an_error_with_the_known_ones(checkout):
-    """Who mistypes reads what there is."""
+    """The error lists all members."""
     with pytest.raises(WorkspaceError, match="found 'topone'; valid are top-one, base, middle"):
         Workspace.around(checkout).named("topone")
 
 
-def test_the_closure_holds_everything_below(checkout):
-    """A member's closure is itself and all it stands on, however far down."""
+def test_the_closure_has_all_dependencies(checkout):
+    """The member itself, and its transitive dependencies."""
     workspace = Workspace.around(checkout)
     assert [one.name for one in workspace.closure(workspace.named("top-one"))] == ["base", "middle", "top-one"]
     assert [one.name for one in workspace.closure(workspace.named("base"))] == ["base"]
 
 
 def test_outside_of_a_workspace(tmp_path):
-    """Where there is no workspace, the error says where it was looked for."""
+    """The error has the folder."""
     with pytest.raises(WorkspaceError, match="expected a uv workspace around"):
         Workspace.around(tmp_path)
 
@@ -65,7 +65,7 @@ MISSING = Diagnostic("a", 1, f"found: No module named 'x'; {INSTALL_ALL}")
 
 
 def test_members_that_are_not_installed_can_be_imported_meanwhile(checkout, monkeypatch):
-    """And not after it; a folder that is there already, or is none, is not added."""
+    """Not afterwards; a folder that is on the path already, or does not exist, is not added."""
     before = list(sys.path)
     folder = checkout / "departments/top_one/src"
     with importable([folder, checkout / "nowhere"]):
@@ -78,7 +78,7 @@ def test_members_that_are_not_installed_can_be_imported_meanwhile(checkout, monk
 
 
 def test_departments_that_are_not_installed_are_named_with_the_command(checkout, monkeypatch):
-    """By their distributions; packages of the workspace come along with them."""
+    """By distribution; packages of the workspace are installed with them."""
     workspace = Workspace.around(checkout)
     assert not_installed(workspace) == ["top-one"]
     monkeypatch.setattr(sys, "argv", ["/somewhere/airnub", "compile", "-o", "my file.yaml"])
@@ -88,16 +88,16 @@ def test_departments_that_are_not_installed_are_named_with_the_command(checkout,
     assert said.endswith("`uv run --all-packages airnub compile -o 'my file.yaml'`")
 
 
-def test_what_comes_of_something_else_needs_no_such_command(checkout):
-    """Nor where every department is installed."""
+def test_other_mistakes_have_no_such_command(checkout):
+    """Nor if every department is installed."""
     workspace = Workspace.around(checkout)
     assert advice(workspace, [Diagnostic("a", 1, "unknown key 'x'")]) is None
     assert advice(Workspace(checkout, {"base": workspace.members["base"]}), [MISSING]) is None
     assert is_installed("airnub-cli")
 
 
-def test_what_runs_here_must_be_installed(monkeypatch):
-    """Sources beside it are not enough: runs are processes of their own."""
+def test_departments_that_run_must_be_installed(monkeypatch):
+    """Importable sources are not enough, since runs are separate processes."""
     require_importable(["airnub_cli"])
     monkeypatch.setattr(sys, "argv", ["airnub", "dev"])
     with pytest.raises(ConfigurationError, match=r"orders_of_today: expected the department .* airnub dev`"):

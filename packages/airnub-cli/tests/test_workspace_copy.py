@@ -1,4 +1,4 @@
-"""Proposals."""
+"""Copies of a workspace."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from airnub_cli.workspace_copy import WorkspaceCopy
 
 @pytest.fixture
 def proposal(tmp_path):
-    """Of a small checkout."""
+    """A copy of a small checkout."""
     (tmp_path / "root" / "configs").mkdir(parents=True)
     for name in ("pyproject.toml", "uv.lock", "configs/a.yaml"):
         (tmp_path / "root" / name).write_text(name)
@@ -17,7 +17,7 @@ def proposal(tmp_path):
 
 
 def test_only_what_differs_is_a_change(proposal):
-    """New files, changed ones, and those that are gone."""
+    """New, changed and removed files."""
     assert proposal.changes() == {}
     proposal.write("pyproject.toml", "other")
     proposal.write("departments/x/y.txt", b"y")
@@ -27,7 +27,7 @@ def test_only_what_differs_is_a_change(proposal):
 
 
 def test_a_checkout_that_changed_meanwhile_is_not_overwritten(proposal):
-    """The file is named."""
+    """The error names the file."""
     proposal.write("uv.lock", "ours")
     (proposal.root / "uv.lock").write_text("theirs")
     with pytest.raises(WorkspaceError, match=r"expected uv\.lock to stay unchanged"):
@@ -35,6 +35,6 @@ def test_a_checkout_that_changed_meanwhile_is_not_overwritten(proposal):
 
 
 def test_what_does_not_compile_is_not_settled(proposal):
-    """What was said is told."""
+    """The error has the output."""
     with pytest.raises(WorkspaceError, match="expected that all departments compile with this change"):
         proposal.settle()

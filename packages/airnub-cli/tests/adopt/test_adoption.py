@@ -35,8 +35,8 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("path", EXAMPLE_FILES)
-def test_a_file_without_it(path):
-    """The rest stays as it is, and a second time nothing changes."""
+def test_references_to_the_example_are_removed(path):
+    """The rest is unchanged, and the second time nothing changes."""
     before, after = TEXTS[path]
     assert without_example(path, before) == after
     assert without_example(path, after) == after
@@ -46,14 +46,14 @@ def test_a_file_without_it(path):
     ("before", "after"), [('["worker-project-alpha:9464"]', "[]"), ('["a:1", "worker-project-alpha:9464"]', '["a:1"]')]
 )
 def test_targets_of_prometheus(before, after):
-    """Wherever the example stands among them."""
+    """At any position in the list."""
     assert without_example("infra/prometheus/prometheus.yaml", before) == after
 
 
 @pytest.mark.example
 @pytest.mark.parametrize("path", EXAMPLE_FILES)
 def test_the_files_of_this_repository_have_these_forms(path):
-    """Each is changed, and names the example no more, but for the README's commands."""
+    """Each is changed, and no longer names the example, except in commands of the README."""
     if not (ROOT / path).is_file():
         pytest.skip("not in a checkout")
     before = (ROOT / path).read_text(encoding="utf-8")
@@ -67,16 +67,16 @@ def test_the_files_of_this_repository_have_these_forms(path):
 APACHE = "Apache License\n"
 
 
-def test_an_expression_is_written_as_spdx_does():
-    """Whatever the case that it was typed in."""
+def test_an_expression_is_normalised():
+    """Whatever case was typed."""
     assert [spdx(text) for text in ("mit", "apache-2.0 or MIT", "LicenseRef-Proprietary")] == [
         "MIT", "Apache-2.0 OR MIT", "LicenseRef-Proprietary",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["Proprietary", "MIT AND", ""])
-def test_what_is_no_expression_is_refused(text):
-    """With the place of the list, and what to write for a licence that is not on it."""
+def test_an_invalid_expression_is_refused(text):
+    """The message has the list of identifiers, and the form for a licence that is not on it."""
     with pytest.raises(WorkspaceError, match=r"--licence: expected an SPDX .*LicenseRef-Proprietary.*spdx\.org"):
         spdx(text)
 
@@ -92,7 +92,7 @@ def test_what_is_no_expression_is_refused(text):
     ],
 )
 def test_shared_packages_are_under_both_licences(path, licence, stated):
-    """They are airnub's code, with the organisation's changes; the expression is one of SPDX."""
+    """They are airnub's code with the organisation's changes; the expression is valid SPDX."""
     assert spdx(member_licence(path, licence)) == stated
     assert (
         with_licence_field('name = "x"\nlicense = "0BSD"\nv = 1\n', stated)
@@ -101,12 +101,12 @@ def test_shared_packages_are_under_both_licences(path, licence, stated):
 
 
 def test_a_member_without_a_licence_gets_none():
-    """It is for its owner to state one."""
+    """Its owner decides on one."""
     assert with_licence_field('name = "x"\n', "MIT") == 'name = "x"\n'
 
 
 def test_the_text_of_apache_is_kept_beside():
-    """The first time it is moved, later it is left; back at Apache-2.0 it is the licence again."""
+    """It is moved the first time, and kept later; with Apache-2.0 it is the licence again."""
     first = licence_files({"LICENSE": APACHE}, "acme", "MIT")
     assert first["LICENSES/Apache-2.0.txt"] == APACHE
     assert first["LICENSE"].startswith("SPDX-License-Identifier: MIT\n\nCopyright acme\n")
@@ -118,7 +118,7 @@ def test_the_text_of_apache_is_kept_beside():
 
 
 def test_the_readme_names_both():
-    """In the place of what it said, and only once."""
+    """The sentence is replaced, and not repeated."""
     before = "# x\n\nLicence: [Apache-2.0](LICENSE). More.\n"
     adopted = with_licence_sentence(before, "MIT")
     assert adopted == (

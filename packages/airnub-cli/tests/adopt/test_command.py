@@ -44,8 +44,8 @@ def test_a_mistake_is_reported_and_nothing_is_written(checkout, arguments, reaso
     assert subprocess.run(["git", "status", "--porcelain"], cwd=checkout, capture_output=True, check=True).stdout == b""
 
 
-def test_what_is_not_committed_is_in_the_way(checkout):
-    """Else `git diff` would not show what was done."""
+def test_uncommitted_changes_are_refused(checkout):
+    """Otherwise `git diff` would not show the adoption."""
     (checkout / "new.txt").write_text("")
     done = airnub("--organisation", "acme")
     assert done.exit_code == 2
@@ -54,14 +54,14 @@ def test_what_is_not_committed_is_in_the_way(checkout):
 
 
 def test_nothing_to_change(checkout):
-    """What it says already needs neither a commit nor uv."""
+    """Unchanged values need neither a clean working tree nor uv."""
     (checkout / "new.txt").write_text("")
     done = airnub("--organisation", "example", "--licence", "apache-2.0", "--without-example")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "nothing to change\n")
 
 
-def test_what_was_done_and_what_is_left(checkout, monkeypatch):
-    """Paths on stdout; what only a person knows, and what to type next, on stderr."""
+def test_changes_and_manual_steps_are_printed(checkout, monkeypatch):
+    """Paths on stdout; manual steps and the next command on stderr."""
     found = Adopted(("LICENSE",), ("departments/x/",), ("LICENSE: add the text of MIT",))
     monkeypatch.setattr("airnub_cli.adopt.adoption.adopt", lambda *_, **__: found)
     done = airnub("--organisation", "acme", "--licence", "MIT")
@@ -74,7 +74,7 @@ def test_what_was_done_and_what_is_left(checkout, monkeypatch):
 
 
 def test_help_shows_examples_that_can_be_typed():
-    """With and without the example."""
+    """With and without the example department."""
     said = airnub("--help").stdout
     assert "Example: uv run airnub adopt --organisation acme --dry-run" in said
     assert "--licence LicenseRef-Proprietary --without-example" in said

@@ -157,12 +157,12 @@ FILES["prefect.yaml"] = "# Made by a command.\nname: airnub\ndeployments:\n" + "
 
 @dataclass
 class Checkout:
-    """A repository that tests change and ask."""
+    """A repository that tests change and compare."""
 
     root: Path
 
     def git(self, *arguments: str) -> str:
-        """What git says, as somebody."""
+        """Run git as a fixed user, and return its output."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         who = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "protocol.file.allow=always")
         command = ["git", *who, *arguments]
@@ -170,24 +170,24 @@ class Checkout:
         return done.stdout.strip()
 
     def write(self, path: str, text: str = "# changed\n") -> None:
-        """A file with that text."""
+        """Write a file."""
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
         (self.root / path).write_text(text)
 
     def replace(self, path: str, before: str, after: str) -> None:
-        """Other words in a file."""
+        """Replace text in a file."""
         text = (self.root / path).read_text()
         assert before in text
         self.write(path, text.replace(before, after, 1))
 
     def commit(self, message: str = "More") -> str:
-        """Everything; the commit."""
+        """Commit everything, and return the commit."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
         return self.git("rev-parse", "HEAD")
 
     def answer(self, base: str = "main") -> AffectedResult:
-        """Whole."""
+        """The whole result."""
         return affected(self.root, base)
 
     def told(self, base: str = "main") -> dict[str, str]:
@@ -200,7 +200,7 @@ class Checkout:
         return {one.target.name: list(one.reasons) for one in self.answer(base).found if one.target.kind == "workspace"}
 
     def reasons(self, name: str, base: str = "main") -> list[str]:
-        """Why one is affected."""
+        """The reasons of one target."""
         return [said for one in self.answer(base).found if one.target.name == name for said in one.reasons]
 
 

@@ -59,7 +59,7 @@ version = "1.5"
 
 
 def said(after, before=TEXT):
-    """What is told of the difference of two locks."""
+    """The differences of two locks, in words."""
     return [one.what for one in differences(load_lock(before), load_lock(after))]
 
 
@@ -82,14 +82,14 @@ def said(after, before=TEXT):
         ("size = 1", "size = 2", []),
     ],
 )  # fmt: skip
-def test_what_is_told(before, after, expected):
-    """The package itself, or what it needs; not both, and nothing that installs the same."""
+def test_differences_of_packages(before, after, expected):
+    """The package itself or its dependencies are reported, not both, and nothing that installs the same."""
     assert before in TEXT
     assert said(TEXT.replace(before, after)) == expected
 
 
-def test_a_version_from_elsewhere():
-    """Without a registry nothing says that it is the same."""
+def test_a_version_from_a_different_source():
+    """Without a registry, nothing shows that the files are the same."""
     one = f'name = "sklearn"\nversion = "1.5"\n{REGISTRY}'
     assert said(
         TEXT.replace(one, 'name = "sklearn"\nversion = "1.5"\nsource = { git = "https://x.example/s?rev=1#1" }')
@@ -97,7 +97,7 @@ def test_a_version_from_elsewhere():
 
 
 def test_two_versions_become_one():
-    """What needed one of them needs it otherwise; the other goes without a word."""
+    """The dependents of one version have a difference; the removed version has none."""
     after = re.sub(r'    \{ name = "numpy", version = "1.*\n', "", TEXT)
     after = after.replace(f'[[package]]\nname = "numpy"\nversion = "1.0"\n{REGISTRY}\n\n', "")
     after = re.sub(r'name = "numpy", version = "2.0", source = \{[^}]*\}', 'name = "numpy"', after)
@@ -105,7 +105,7 @@ def test_two_versions_become_one():
 
 
 def test_a_first_lock():
-    """Everything is new, so nothing is different."""
+    """A new lock has no differences, since everything is new."""
     assert list(differences(Lock(), load_lock(TEXT))) == []
 
 
@@ -125,27 +125,27 @@ def reading(checkout):
 
 
 def test_a_change_concerns_the_tests_of_both(reading):
-    """The contract is in no image; the chain goes through whoever publishes."""
+    """The contract is in no image; the chain goes through the publishing department."""
     reading.write(PATH)
     assert reading.told() == {"alpha": "tests", "beta": "tests"}
     assert reading.reasons("beta") == [f"{PATH} → alpha → beta"]
 
 
-def test_a_contract_that_is_gone_concerns_who_read_it(reading):
-    """Until its file says otherwise."""
+def test_a_removed_contract_affects_its_readers(reading):
+    """Until their `reads.yaml` no longer names it."""
     (reading.root / PATH).unlink()
     assert reading.told() == {"alpha": "tests", "beta": "tests"}
 
 
-def test_another_version_is_nothing_to_who_reads_the_first(reading):
-    """Nor is another name."""
+def test_a_different_version_does_not_affect_readers_of_the_first(reading):
+    """A different name does not either."""
     reading.write(PATH.replace("v1", "v2"))
     reading.write(PATH.replace("rain", "fog"))
     assert reading.told() == {"alpha": "tests"}
 
 
-def test_what_is_read_concerns_the_reader_alone(reading):
-    """As any file of its folder."""
+def test_reads_affect_only_the_reader(reading):
+    """`reads.yaml` is like any file of its folder."""
     reading.write("departments/beta/reads.yaml", READS.replace("place", "day"))
     assert reading.told() == {"beta": "tests"}
 
@@ -206,8 +206,8 @@ layers = [\"\"\"\\
         (PYPROJECT, "", True),
     ],
 )
-def test_whether_tests_run_with_it(before, after, expected):
-    """Not what only the root needs, what the lock says, or what linters look at."""
+def test_root_settings_that_affect_tests(before, after, expected):
+    """Dependencies of the root, lock settings and linters do not."""
     assert before in PYPROJECT
     assert concerns_tests(PYPROJECT, PYPROJECT.replace(before, after, 1)) == expected
 
@@ -227,13 +227,13 @@ def test_whether_tests_run_with_it(before, after, expected):
         ("notes.md", "tests"),
     ],
 )
-def test_what_a_file_is_for(path, use):
-    """Tests may read whatever lies in the folder."""
+def test_use_of_a_file(path, use):
+    """Tests may read any file in the folder."""
     assert use_of(path) == use
 
 
-def test_files_are_sorted_out(checkout):
-    """By member and by what they are for."""
+def test_files_are_grouped_by_member_and_use(checkout):
+    """Files outside of the members are separate."""
     _, members = complete(checkout.root, load_lock((checkout.root / "uv.lock").read_text()), [])
     paths = [f"departments/alpha/{name}" for name in ("README.md", "src/a.py", "prefect.yaml")]
     touched = by_member_and_use(members, [*paths, "README.md"])
@@ -242,7 +242,7 @@ def test_files_are_sorted_out(checkout):
 
 
 def test_a_submodule_is_all_of_its_member(checkout):
-    """Git says that it moved, and not which of its files did."""
+    """Git reports that a submodule moved, without its files."""
     _, members = complete(checkout.root, load_lock((checkout.root / "uv.lock").read_text()), [])
     assert by_member_and_use(members, ["departments/alpha"]).of == {
         ("departments/alpha", "source"): ["departments/alpha"]
@@ -250,7 +250,7 @@ def test_a_submodule_is_all_of_its_member(checkout):
 
 
 def test_several_files_are_one_step():
-    """The first by name, and how many more."""
+    """The step has the first name and the number of the others."""
     assert [shortened(["a"]), shortened(["a", "b"]), shortened(["a", "b", "c"])] == [
         "a", "a and 1 more file", "a and 2 more files",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Settings: whose deployments a file is about."""
+"""Changed settings, and the deployments that they affect."""
 
 import pytest
 
@@ -36,8 +36,8 @@ PRODUCTION, REGISTRY = "configs/environments/production.yaml", "configs/departme
         ("prefect.yaml", "deployments:", "build: []\ndeployments:", BOTH),
     ],
 )
-def test_whose_deployments_a_change_is_about(checkout, path, before, after, told):
-    """Those who go by a name that changed; all, where no name is."""
+def test_departments_that_a_change_affects(checkout, path, before, after, told):
+    """Departments with a changed name, or all if the setting has no name."""
     checkout.replace(path, before, after)
     assert checkout.told() == told
 
@@ -55,19 +55,19 @@ def test_whose_deployments_a_change_is_about(checkout, path, before, after, told
     ],
 )
 def test_a_new_file(checkout, path, told):
-    """As one whose every key changed."""
+    """A new file is like one in which every key changed."""
     checkout.write(path, "description: x\n")
     assert checkout.told() == told
 
 
-def test_a_file_that_is_gone(checkout):
-    """It was about somebody."""
+def test_a_removed_file(checkout):
+    """It affects the departments that it named."""
     (checkout.root / "configs/variables/alpha/ingestion.yaml").unlink()
     (checkout.root / "configs/automations/one.yaml").unlink()
     assert checkout.told() == BOTH
 
 
 def test_the_reason_names_the_key(checkout):
-    """Not only the file."""
+    """The reason has the key too, not only the file."""
     checkout.replace(PRODUCTION, "alpha-ingestion: 1", "alpha-ingestion: 2")
     assert checkout.reasons("alpha") == [f"{PRODUCTION}: limits.alpha-ingestion → alpha"]

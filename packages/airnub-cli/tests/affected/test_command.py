@@ -12,14 +12,14 @@ from airnub_cli.__main__ import main
 
 @pytest.fixture
 def invoke(checkout, monkeypatch):
-    """Inside the checkout."""
+    """Run the command inside the checkout."""
     monkeypatch.chdir(checkout.root)
     return lambda *arguments: CliRunner().invoke(main, ["affected", "--base", "main", *arguments])
 
 
 @pytest.fixture
 def touched(checkout):
-    """A source of the package that all stand on, and tests of a department."""
+    """Change a source of the package that all depend on, and tests of a department."""
     checkout.write("packages/airnub-core/src/airnub_core/__init__.py")
     checkout.write("departments/alpha/tests/test_it.py")
     checkout.write("docs/how.md")
@@ -28,7 +28,7 @@ def touched(checkout):
 
 @pytest.mark.usefixtures("touched")
 def test_text_is_for_people(invoke):
-    """Name, concerns, reasons; what is no result goes to stderr."""
+    """Name, concerns and reasons are on stdout; the summary is on stderr."""
     result = invoke()
     assert result.exit_code == 0
     assert "department alpha: image, tests, deployment\n" in result.stdout
@@ -78,7 +78,7 @@ def test_json_is_for_scripts(invoke):
     ],
 )
 def test_a_matrix_is_for_workflows(invoke, arguments, matrix):
-    """Departments by name; others when asked for, several kinds in one list."""
+    """Departments by name; other kinds on request, several kinds in one list."""
     assert json.loads(invoke("--format", "github-matrix", *arguments).stdout) == matrix
 
 
@@ -91,14 +91,14 @@ def test_a_matrix_is_for_workflows(invoke, arguments, matrix):
     ],
 )
 def test_an_empty_matrix(invoke, kinds, matrix):
-    """Its key is there, so that a workflow can ask whether it has any."""
+    """The key exists, so that a workflow can check whether it has entries."""
     result = invoke("--format", "github-matrix", *kinds)
     assert (result.exit_code, result.stdout) == (0, f"{matrix}\n")
 
 
 @pytest.mark.usefixtures("touched")
 def test_one_concern(invoke):
-    """Who needs that, and why."""
+    """Only targets with that concern are listed, with its reasons."""
     [alpha] = [
         row for row in json.loads(invoke("--format", "json", "--concern", "image").stdout) if row["name"] == "alpha"
     ]
@@ -148,7 +148,7 @@ def test_outside_of_a_workspace(tmp_path, monkeypatch):
 
 
 def test_it_does_not_wait_for_prefect(checkout):
-    """Importing it takes longer than all the rest."""
+    """Prefect is not imported, which would take longer than everything else."""
     code = (
         "import sys; from airnub_cli.__main__ import main; main(['affected', '--base', 'main'], standalone_mode=False);"
         "sys.exit('prefect' in sys.modules)"

@@ -1,7 +1,4 @@
-"""Findings.
-Members.
-The graph.
-"""
+"""Targets with their reasons, members, and the dependency graph."""
 
 import pytest
 
@@ -16,19 +13,19 @@ PREFECT = Target("image", "prefect", frozenset({Concern.IMAGE}))
 
 
 def said(findings):
-    """What is told of each."""
+    """The concerns and reasons of each target."""
     return [(one.target.name, [str(concern) for concern in one.concerns], list(one.reasons)) for one in findings]
 
 
 def test_a_new_image_is_deployed_too():
-    """Deployments name images by digest. Concerns have an order of their own."""
+    """Deployments name images by digest. Concerns have a fixed order."""
     findings = Impacts()
     findings.add(ALPHA, ["file"], {Concern.TESTS, Concern.IMAGE})
     assert said(findings) == [("alpha", ["image", "tests", "deployment"], ["file → alpha"])]
 
 
-def test_nobody_is_told_what_is_not_theirs():
-    """The template has no image, and a package neither that nor a deployment."""
+def test_concerns_that_a_target_does_not_have_are_dropped():
+    """The template has no image; a package has neither an image nor a deployment."""
     findings = Impacts()
     findings.add(TEMPLATE, ["file"], {Concern.IMAGE})
     findings.add(CORE, ["file"], {Concern.IMAGE, Concern.TESTS})
@@ -37,15 +34,15 @@ def test_nobody_is_told_what_is_not_theirs():
 
 
 def test_departments_packages_images():
-    """Each sorted by name, whoever was found first."""
+    """Each kind is sorted by name, in whatever order targets were found."""
     findings = Impacts()
     for target in (PREFECT, CORE, ALPHA, TEMPLATE):
         findings.add(target, ["file"], Concern)
     assert [one.target for one in findings] == [TEMPLATE, ALPHA, CORE, PREFECT]
 
 
-def test_reasons_are_told_once():
-    """And a step that is its own neighbour, too."""
+def test_reasons_are_listed_once():
+    """A repeated step is listed once, too."""
     findings = Impacts()
     findings.add(CORE, ["file", "core"], {Concern.TESTS})
     findings.add(CORE, ["file", "core"], {Concern.TESTS})
@@ -54,12 +51,12 @@ def test_reasons_are_told_once():
 
 
 def test_the_template():
-    """It is a department that is neither built nor deployed; a package is none."""
+    """The template is a department that is neither built nor deployed; a package is not."""
     assert [one.is_template for one in (TEMPLATE, ALPHA, CORE, PREFECT)] == [True, False, False, False]
 
 
 def test_names_of_files_are_one_line():
-    """Whatever is in them: a line, a colour, bytes that are no text."""
+    """Line breaks, colours and bytes that are not text are escaped."""
     assert shown("a\nb\x1b[31m\udcff ü → é") == "a\\nb\\x1b[31m\\udcff ü → é"
 
 
@@ -69,7 +66,7 @@ def completed(checkout, *changed):
 
 
 def test_members_of_the_lock(checkout):
-    """By folder; each is a department or a package."""
+    """Members by folder, each a department or a package."""
     _, members = completed(checkout)
     assert {folder: (one.kind, one.name) for folder, one in members.targets().items()} == {
         "departments/_template": ("department", "_template"),
@@ -92,13 +89,13 @@ def test_members_of_the_lock(checkout):
         ("README.md", None),
     ],
 )
-def test_whose_file_it_is(checkout, path, folder):
-    """A folder's name is not the beginning of another's; the folder itself is a file where it is a submodule."""
+def test_the_member_of_a_file(checkout, path, folder):
+    """A folder's name may be the prefix of a different one; the folder of a submodule is itself a file."""
     assert completed(checkout)[1].around(path) == folder
 
 
-def test_a_member_that_nobody_has_locked(checkout):
-    """It stands on what it declares, by any spelling of the names."""
+def test_a_member_that_is_not_locked_yet(checkout):
+    """It depends on what it declares, with any spelling of the names."""
     checkout.write(
         "departments/gamma/pyproject.toml",
         '[project]\nname = "Gamma_Team"\ndependencies = ["Airnub_Core[tables] >= 0", "joblib; os_name > \'3\'"]\n'
@@ -116,14 +113,14 @@ def test_a_member_that_nobody_has_locked(checkout):
     "path", ["tests/data/pyproject.toml", "departments/gamma/deep/pyproject.toml", "departments/none/pyproject.toml"]
 )
 def test_not_every_pyproject_is_one_of_a_member(checkout, path):
-    """Only where the workspace looks for members, and only if it is there and says a name."""
+    """Only existing files with a name, in folders of members."""
     if "none" not in path:
         checkout.write(path, '[project]\nname = "gamma"\n')
     assert completed(checkout, path)[1].unlocked == ()
 
 
-def test_a_member_that_is_locked_and_not_there(checkout):
-    """It is none."""
+def test_a_locked_member_without_files(checkout):
+    """It is not a member."""
     checkout.git("rm", "-r", "--quiet", "departments/beta")
     lock, members = completed(checkout)
     assert "departments/beta" not in members.packages
@@ -139,7 +136,7 @@ def test_a_pyproject_that_is_no_toml(checkout):
 
 @pytest.fixture
 def told(checkout):
-    """Who stands on a package, or a part of it."""
+    """The targets that depend on a package, or on an extra or a group of it."""
 
     def ask(name, part=""):
         lock, members = complete(checkout.root, load_lock((checkout.root / "uv.lock").read_text()), [])
@@ -152,7 +149,7 @@ def told(checkout):
 
 
 def test_directly_and_through_others(told):
-    """By the shortest way."""
+    """The reason is the shortest chain."""
     assert told("polars") == {
         "airnub-core": ("tests", "why → airnub-core"),
         "alpha": ("image tests deployment", "why → airnub-core → alpha"),
@@ -160,12 +157,12 @@ def test_directly_and_through_others(told):
 
 
 def test_what_only_tests_need_is_in_no_image(told):
-    """A group."""
+    """A dependency in a group affects only tests."""
     assert told("pytest") == {"alpha": ("tests", "why → alpha")}
 
 
-def test_an_extra_concerns_those_who_ask_for_it(told):
-    """And the tests of its own package, which have all."""
+def test_an_extra_affects_its_users(told):
+    """It also affects the tests of its own package, which install all extras."""
     assert set(told("airnub-core", "[tables]")) == {"airnub-core", "alpha"}
     assert told("airnub-prefect", "[worker]") == {
         "airnub-prefect": ("tests", "why → airnub-prefect"),
@@ -173,14 +170,14 @@ def test_an_extra_concerns_those_who_ask_for_it(told):
     }
 
 
-def test_a_member_stands_on_itself(told):
-    """Nobody stands on a department."""
+def test_a_department_affects_itself(told):
+    """No member depends on a department."""
     assert told("alpha") == {"alpha": ("image tests deployment", "why → alpha")}
     assert set(told("airnub-prefect")) == {"airnub-prefect", "prefect"}
 
 
-def test_circles_end(checkout, told):
-    """Packages of others stand on each other in circles at times."""
+def test_cycles_end(checkout, told):
+    """Third-party packages may depend on each other in cycles."""
     checkout.replace(
         "uv.lock", 'name = "polars"\nversion = "2.1"\nsource = { registry = "https://pypi.example/simple" }\n',
         'name = "polars"\nversion = "2.1"\nsource = { registry = "https://pypi.example/simple" }\n'

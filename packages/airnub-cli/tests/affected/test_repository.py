@@ -10,12 +10,12 @@ ALPHA = "departments/alpha"
 
 
 def changes(checkout, base="main"):
-    """What git and the files say."""
+    """The changes, by git and the files."""
     return [(one.path, one.what) for one in Repository(checkout.root).changes(base)]
 
 
 def test_every_kind_of_change(checkout):
-    """Edited, staged, new, gone, moved, made executable, of another type, and merely touched."""
+    """Edited, staged, new, deleted, renamed, executable, of a different type, and only touched files."""
     checkout.write(f"{ALPHA}/README.md")
     checkout.write(f"{ALPHA}/staged.md")
     checkout.git("add", f"{ALPHA}/staged.md")
@@ -39,8 +39,8 @@ def test_every_kind_of_change(checkout):
     ]
 
 
-def test_what_is_again_as_it_was_is_no_change(checkout):
-    """Committed, and taken back without a commit; or no longer known to git, and still there."""
+def test_a_reverted_file_is_no_change(checkout):
+    """Reverted without a commit, or removed from git's index but still there."""
     checkout.write("README.md", "Other.\n")
     checkout.commit()
     checkout.write("README.md", "What it is.\n")
@@ -48,8 +48,8 @@ def test_what_is_again_as_it_was_is_no_change(checkout):
     assert changes(checkout) == []
 
 
-def test_a_link_changes_with_what_it_leads_to(checkout):
-    """The build reads through it."""
+def test_a_link_changes_with_its_target(checkout):
+    """The build reads the target."""
     (checkout.root / f"{ALPHA}/src/shared.md").symlink_to("../../../README.md")
     base = checkout.commit()
     assert changes(checkout, base) == []
@@ -58,7 +58,7 @@ def test_a_link_changes_with_what_it_leads_to(checkout):
 
 
 def test_a_merge_that_is_not_resolved(checkout):
-    """The file with the marks is one that changed."""
+    """A file with conflict markers has changed."""
     checkout.write("README.md", "Ours.\n")
     checkout.commit()
     checkout.git("checkout", "--quiet", "-b", "theirs", "main")
@@ -70,7 +70,7 @@ def test_a_merge_that_is_not_resolved(checkout):
 
 
 def test_texts_of_a_commit(checkout):
-    """Those that were there, whatever is in them."""
+    """Files that existed, with any content."""
     checkout.write("README.md", "Other.\n")
     checkout.write("a b.md", "1\n\n2")
     commit = checkout.commit()
@@ -83,7 +83,7 @@ def test_texts_of_a_commit(checkout):
 
 
 def test_a_workspace_in_a_folder_of_its_repository(checkout):
-    """Paths are relative to the workspace; what lies beside it does not count."""
+    """Paths are relative to the workspace; files outside of it are ignored."""
     checkout.write(f"{ALPHA}/README.md")
     checkout.write("README.md")
     repository = Repository(checkout.root / ALPHA)
@@ -92,7 +92,7 @@ def test_a_workspace_in_a_folder_of_its_repository(checkout):
 
 
 def test_a_branch_a_tag_and_a_commit(checkout):
-    """Each names a commit."""
+    """Each is a valid reference."""
     commit = checkout.git("rev-parse", "main")
     checkout.git("tag", "-m", "one", "v1")
     repository = Repository(checkout.root)
@@ -119,7 +119,7 @@ def test_an_unknown_reference(checkout, reference, message):
 
 
 def shallow(checkout, tmp_path, *arguments):
-    """A clone of the branch `work` with its last commit alone."""
+    """A clone of the branch `work` with only its last commit."""
     checkout.write("README.md", "Other.\n")
     checkout.commit()
     checkout.git("clone", "--quiet", "--depth=1", *arguments, checkout.root.as_uri(), str(tmp_path / "shallow"))
@@ -127,15 +127,15 @@ def shallow(checkout, tmp_path, *arguments):
 
 
 def test_a_shallow_clone_that_lacks_the_branch(checkout, tmp_path):
-    """The error has the command that deepens it, and the key of the action."""
+    """The error has the command that deepens the clone, and the setting of the GitHub action."""
     with pytest.raises(
         RepositoryError, match=r"found 'origin/main'; this clone is shallow.*git fetch --unshallow.*fetch-"
     ):
         shallow(checkout, tmp_path).base("origin/main")
 
 
-def test_a_shallow_clone_that_lacks_the_commit_in_common(checkout, tmp_path):
-    """Both branches are there, and where they part is not."""
+def test_a_shallow_clone_without_the_merge_base(checkout, tmp_path):
+    """Both branches exist, but not their merge base."""
     checkout.git("checkout", "--quiet", "main")
     checkout.write("pyproject.toml")
     checkout.commit()
@@ -145,13 +145,13 @@ def test_a_shallow_clone_that_lacks_the_commit_in_common(checkout, tmp_path):
 
 
 def test_a_shallow_clone_that_is_deep_enough(checkout, tmp_path):
-    """What is asked for is there: that is all it takes."""
+    """A shallow clone with the merge base is enough."""
     repository = shallow(checkout, tmp_path)
     assert repository.changes(repository.base("HEAD")) == []
 
 
 def test_histories_that_have_nothing_in_common(checkout):
-    """No commit to compare with."""
+    """There is no merge base."""
     checkout.git("checkout", "--quiet", "--orphan", "other")
     checkout.commit()
     with pytest.raises(RepositoryError, match="expected main and HEAD to have a common ancestor, found none; compare"):
@@ -159,14 +159,14 @@ def test_histories_that_have_nothing_in_common(checkout):
 
 
 def test_a_repository_without_a_commit(checkout):
-    """There is nothing to compare with it."""
+    """HEAD is not a commit yet."""
     checkout.git("checkout", "--quiet", "--orphan", "other")
     with pytest.raises(RepositoryError, match="expected HEAD to be a commit, found none"):
         Repository(checkout.root).base("main")
 
 
 def test_no_repository(tmp_path, monkeypatch):
-    """The error says so, in git's words."""
+    """The error has git's message."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(RepositoryError, match=r"expected a git repository around .*, found: .*not a git repo"):
         Repository(tmp_path)

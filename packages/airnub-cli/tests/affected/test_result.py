@@ -1,4 +1,4 @@
-"""What a change touches: whole answers."""
+"""The whole result: the targets that a change affects."""
 
 import pytest
 
@@ -13,7 +13,7 @@ EVERYBODY = {
 
 
 def test_nothing(checkout):
-    """No change, nobody."""
+    """Without a change there are no targets."""
     answer = checkout.answer()
     assert answer.found == ()
     assert answer.base == checkout.git("rev-parse", "main")
@@ -43,13 +43,13 @@ def test_nothing(checkout):
     ],
 )
 def test_one_file(checkout, path, told):
-    """Who is touched by it, and in what."""
+    """The targets of one file, with their concerns."""
     checkout.write(path)
     assert checkout.told() == told
 
 
 def test_a_chain_leads_from_the_file_to_the_department(checkout):
-    """Through all that is between."""
+    """Through all dependencies between them."""
     checkout.write("packages/airnub-core/src/airnub_core/__init__.py")
     checkout.write("packages/airnub-core/src/airnub_core/more.py")
     path = "packages/airnub-core/src/airnub_core/__init__.py and 1 more file"
@@ -80,20 +80,20 @@ def test_a_chain_leads_from_the_file_to_the_department(checkout):
     ],
 )  # fmt: skip
 def test_the_lock(checkout, before, after, told, reason):
-    """A line concerns those who install by it."""
+    """A changed package affects the members that install it."""
     checkout.replace("uv.lock", before, after)
     assert checkout.told() == told
     assert checkout.reasons("alpha") == ([reason] if reason else [])
 
 
 def test_a_version_that_only_the_workers_have(checkout):
-    """The extra `worker` is in their image; the package's own tests have every extra."""
+    """The image of the workers installs the extra `worker`; the package's own tests install every extra."""
     checkout.replace("uv.lock", '"docker"\nversion = "7.0"', '"docker"\nversion = "7.1"')
     assert checkout.told() == {"airnub-prefect": "tests", "prefect": "image"}
 
 
 def test_a_department_with_a_dockerfile_of_its_own(checkout):
-    """That of all is not what it is built by; what both call is."""
+    """It is not built from the shared Dockerfile, but from the scripts that both call."""
     checkout.write("departments/alpha/Dockerfile", "FROM scratch AS department\n")
     checkout.commit()
     checkout.write("infra/docker/Dockerfile")
@@ -103,7 +103,7 @@ def test_a_department_with_a_dockerfile_of_its_own(checkout):
 
 
 def test_a_new_department(checkout):
-    """It is new, and no other is touched by what names it everywhere."""
+    """It affects only itself, though the files of the root name it."""
     for path in ("pyproject.toml", "README.md", "src/gamma/__init__.py", "prefect.yaml"):
         checkout.write(f"departments/gamma/{path}", '[project]\nname = "gamma"\nversion = "0.1.0"\n')
     block = 'name = "gamma"\nversion = "0.1.0"\nsource = { editable = "departments/gamma" }\ndependencies = [\n'
@@ -121,7 +121,7 @@ def test_a_new_department(checkout):
 
 
 def test_a_new_department_that_is_not_locked_yet(checkout):
-    """It is touched by what it declares, and the answer says that the lock lacks it."""
+    """Its declared dependencies affect it, and the result says that the lock lacks it."""
     checkout.write(
         "departments/gamma/pyproject.toml",
         '[project]\nname = "gamma"\ndependencies = ["airnub_core[tables]>=0", "httpx; python_version > \'3\'"]\n',
@@ -134,8 +134,8 @@ def test_a_new_department_that_is_not_locked_yet(checkout):
     assert "gamma" in {one.target.name for one in answer.found}
 
 
-def test_a_department_that_is_gone(checkout):
-    """Nobody else is touched; a leftover of it in the lock does not matter."""
+def test_a_removed_department(checkout):
+    """No other target is affected; a leftover in the lock does not matter."""
     checkout.git("rm", "-r", "--quiet", "departments/beta")
     checkout.replace("configs/departments.yaml", "  - {id: beta, owner: team-b, status: active}\n", "")
     checkout.replace("pyproject.toml", "alpha | beta", "alpha")
@@ -145,7 +145,7 @@ def test_a_department_that_is_gone(checkout):
 
 
 def test_a_sparse_checkout(checkout):
-    """A department that is left out of it is not gone, and is touched as before."""
+    """A department outside of it is not removed, and is affected as before."""
     checkout.git("sparse-checkout", "set", "packages", "departments/alpha")
     assert not (checkout.root / "departments/beta").exists()
     assert checkout.told() == {}
@@ -156,8 +156,8 @@ def test_a_sparse_checkout(checkout):
     assert checkout.answer().gone == ("departments/beta",)
 
 
-def test_a_package_that_is_gone(checkout):
-    """Those who stood on it no longer do."""
+def test_a_removed_package(checkout):
+    """Its former dependents are affected."""
     checkout.git("rm", "-r", "--quiet", "packages/airnub-core")
     text = (checkout.root / "uv.lock").read_text()
     start, end = text.index('[[package]]\nname = "airnub-core"'), text.index('[[package]]\nname = "airnub-prefect"')
@@ -169,14 +169,14 @@ def test_a_package_that_is_gone(checkout):
     assert checkout.reasons("beta") == ["lock: beta no longer needs airnub-core → beta"]
 
 
-def test_a_file_that_moves(checkout):
-    """Both ends of its way are touched."""
+def test_a_renamed_file(checkout):
+    """The targets of both paths are affected."""
     checkout.git("mv", "departments/alpha/src/alpha/__init__.py", "departments/beta/src/beta/moved.py")
     checkout.commit()
     assert checkout.told() == {"alpha": ALL, "beta": ALL}
 
 
-def test_a_member_in_another_folder(checkout):
+def test_a_member_in_a_different_folder(checkout):
     """It is a new department there."""
     checkout.git("mv", "departments/beta", "departments/better")
     checkout.replace("uv.lock", "departments/beta", "departments/better")
@@ -185,8 +185,8 @@ def test_a_member_in_another_folder(checkout):
     assert answer.gone == ("departments/beta",)
 
 
-def test_what_others_did_meanwhile_does_not_count(checkout):
-    """Compared is with the commit that both have, also when the other branch was merged."""
+def test_changes_of_the_base_branch_do_not_count(checkout):
+    """The merge base is compared, also after a merge of the base branch."""
     checkout.write("departments/alpha/tests/test_more.py")
     checkout.commit()
     checkout.git("checkout", "--quiet", "main")
@@ -199,7 +199,7 @@ def test_what_others_did_meanwhile_does_not_count(checkout):
 
 
 def test_a_merge_commit_as_github_makes_it(checkout):
-    """The head of a pull request's checkout is the merge of it into its base."""
+    """The HEAD of a pull request's checkout is its merge into the base."""
     checkout.write("departments/alpha/tests/test_more.py")
     work = checkout.commit()
     checkout.git("checkout", "--quiet", "main")
@@ -213,7 +213,7 @@ def test_a_merge_commit_as_github_makes_it(checkout):
 
 @pytest.mark.parametrize("how", ["untracked", "staged", "committed"])
 def test_uncommitted_changes_count(checkout, how):
-    """What is here is what would be built."""
+    """The working tree is compared."""
     checkout.write("departments/beta/src/beta/more.py")
     if how == "staged":
         checkout.git("add", "--all")
@@ -223,7 +223,7 @@ def test_uncommitted_changes_count(checkout, how):
 
 
 def test_no_lock(checkout):
-    """Without one nobody knows who stands on whom."""
+    """Without a lock, dependencies are unknown."""
     (checkout.root / "uv.lock").unlink()
     with pytest.raises(WorkspaceError, match=r"expected uv\.lock in .*, found none; run `uv lock`"):
         affected(checkout.root, "main")
@@ -241,7 +241,7 @@ def test_no_lock(checkout):
     ],
 )
 def test_pages_and_workflows_have_tests(checkout, path, tests):
-    """In the workspace's `tests/`, wherever a page is; so such a file does concern something."""
+    """Pages anywhere affect tests in the workspace's `tests/`, so they are not without effect."""
     checkout.write(path)
     assert checkout.workspace() == {tests: [f"{path} → {tests}"]}
     assert checkout.answer().without_effect == ()

@@ -9,13 +9,13 @@ from airnub_prefect.errors import ConfigurationError
 
 @pytest.fixture
 def name(repository):
-    """Of an automation that no other test has."""
+    """A name that no other test uses."""
     return f"zombies-{repository.unique}"
 
 
 @pytest.fixture
 def write(repository, name):
-    """Write the automation, with something replaced."""
+    """Write the automation, with replaced text."""
 
     def write_automation(old="", new="", within=540):
         repository.write("configs/automations/a.yaml", ZOMBIES.format(name=name, within=within).replace(old, new))
@@ -24,7 +24,7 @@ def write(repository, name):
 
 
 def live(server, name):
-    """All of that name on the server."""
+    """All automations of that name on the server."""
     return [one for one in server.all("/automations/filter") if one["name"] == name]
 
 
@@ -40,8 +40,8 @@ def live(server, name):
         ("trigger:\n", "triger:\n", "a.yaml:2: unknown key 'triger'; did you mean 'trigger'?"),
     ],
 )
-def test_what_prefect_passes_over_is_a_mistake(repository, write, old, new, expected):
-    """With its line and the nearest valid name."""
+def test_keys_that_prefect_ignores_are_mistakes(repository, write, old, new, expected):
+    """Each with its line and the nearest valid name."""
     write(old, new)
     with pytest.raises(ConfigurationError) as raised:
         repository.wanted()
@@ -62,7 +62,7 @@ def test_a_wait_that_is_shorter_than_heartbeats(filled_repository):
 
 
 def test_without_pools_no_run_of_ours_sends_heartbeats(filled_repository):
-    """So whatever an automation waits for them is long enough."""
+    """Without pools, any timeout is long enough."""
     root = filled_repository.root
     for pool in (root / "infra" / "work-pools").glob("[!_]*.yaml"):
         pool.unlink()
@@ -72,7 +72,7 @@ def test_without_pools_no_run_of_ours_sends_heartbeats(filled_repository):
 
 
 def test_created_then_unchanged_then_changed(repository, write, name, server):
-    """One automation, however often it is applied, with the same id."""
+    """It stays one automation with the same id, however often it is applied."""
     write()
     assert repository.actions() == {name: "created"}
     [made] = live(server, name)
@@ -85,7 +85,7 @@ def test_created_then_unchanged_then_changed(repository, write, name, server):
 
 
 def test_whether_it_is_enabled_is_for_operators(repository, write, name, server):
-    """Switched off on the server, it stays off when the file changes."""
+    """An automation that was disabled on the server stays disabled when its file changes."""
     write()
     repository.apply()
     [made] = live(server, name)
@@ -97,7 +97,7 @@ def test_whether_it_is_enabled_is_for_operators(repository, write, name, server)
 
 
 def test_several_of_one_name_are_refused(repository, write, name, server):
-    """Prefect does not keep them apart, and we do not guess."""
+    """Prefect allows duplicate names, so it is unknown which one is meant."""
     write()
     repository.apply()
     [made] = live(server, name)
@@ -109,7 +109,7 @@ def test_several_of_one_name_are_refused(repository, write, name, server):
 
 
 def test_an_action_names_a_block(repository, server):
-    """Which may be made in the same run; its id is looked up."""
+    """The block may be created in the same run; its id is looked up."""
     unique = repository.unique
     repository.write(
         "configs/blocks/hook.yaml", f"type: slack-webhook\nname: ops-{unique}\nfields: {{url: '${{HOOK}}'}}\n"
@@ -126,8 +126,8 @@ def test_an_action_names_a_block(repository, server):
 
 
 @pytest.mark.usefixtures("server")
-def test_a_block_that_nobody_has(repository):
-    """It is told before anything is sent, with its line."""
+def test_an_unknown_block(repository):
+    """It is reported with its line before anything is sent."""
     unique = repository.unique
     repository.write(
         "configs/automations/failed.yaml",

@@ -16,7 +16,7 @@ class DoorForTests(Block):
 
 
 class HouseForTests(Block):
-    """A block that holds another."""
+    """A block that refers to a different one."""
 
     _block_type_slug = "house-for-tests"
     door: DoorForTests
@@ -24,7 +24,7 @@ class HouseForTests(Block):
 
 @pytest.fixture
 def write(repository):
-    """Write a block of a type, its name made unique; its reference."""
+    """Write a block with a unique name, and return its reference."""
 
     def write_block(kind, name, fields):
         name = f"{name}-{repository.unique}"
@@ -36,14 +36,14 @@ def write(repository):
 
 
 def secret(server, reference):
-    """What the server holds."""
+    """The value on the server."""
     kind, _, name = reference.partition("/")
     path = f"/block_types/slug/{kind}/block_documents/name/{name}"
     return server.get(path, include_secrets="true")["data"]["value"]
 
 
 def test_all_missing_secrets_are_named_at_once(repository, write):
-    """With file and line, before anybody is asked."""
+    """With file and line, before a server is asked."""
     write("secret", "one", {"value": "${TOKEN_ONE}"})
     write("secret", "two", {"value": "${TOKEN_TWO}"})
     with pytest.raises(ConfigurationError) as raised:
@@ -55,7 +55,7 @@ def test_all_missing_secrets_are_named_at_once(repository, write):
 
 
 def test_a_secret_is_created_kept_and_changed(repository, write, server):
-    """A new value is sent, and its field is named, not its value."""
+    """A new value is sent; the output names its field, not its value."""
     reference = write("secret", "token", {"value": "${TOKEN}"})
     assert repository.actions(values={"TOKEN": "hunter2"}) == {reference: "created"}
     assert secret(server, reference) == "hunter2"
@@ -68,7 +68,7 @@ def test_a_secret_is_created_kept_and_changed(repository, write, server):
 
 
 def test_a_secret_in_a_file_is_refused(repository, write, server):
-    """Its length is told, not the secret."""
+    """The message has its length, not the secret."""
     write("secret", "token", {"value": "hunter2"})
     with pytest.raises(ConfigurationError) as raised:
         repository.apply()
@@ -77,8 +77,8 @@ def test_a_secret_in_a_file_is_refused(repository, write, server):
     assert "hunter2" not in str(raised.value)
 
 
-def test_types_and_fields_that_are_not_there(repository, write, server):
-    """Every one at once, with the nearest valid name; nothing is sent."""
+def test_unknown_types_and_fields(repository, write, server):
+    """All at once, with the nearest valid name; nothing is sent."""
     good = write("secret", "good", {"value": "${TOKEN}"})
     write("sceret", "a", {"value": "${TOKEN}"})
     write("webhook", "b", {"methd": "GET"})
@@ -93,8 +93,8 @@ def test_types_and_fields_that_are_not_there(repository, write, server):
     assert block_id(server, good) is None
 
 
-def test_a_block_that_is_in_another(repository, server):
-    """The inner one is made first; the outer one refers to it, and in the second run both are unchanged."""
+def test_a_block_that_refers_to_another(repository, server):
+    """The referenced one is created first; in the second run both are unchanged."""
     unique = repository.unique
     inner, outer = f"door-for-tests/z-{unique}", f"house-for-tests/a-{unique}"
     repository.write("configs/blocks/z.yaml", f"type: door-for-tests\nname: z-{unique}\nfields: {{key: '${{KEY}}'}}\n")
@@ -107,8 +107,8 @@ def test_a_block_that_is_in_another(repository, server):
     assert HouseForTests.load(f"a-{unique}").door.key.get_secret_value() == "y"
 
 
-def test_blocks_in_a_circle(repository):
-    """None of them could be the first."""
+def test_blocks_in_a_cycle(repository):
+    """None of them could be created first."""
     for one, other in (("a", "b"), ("b", "a")):
         repository.write(
             f"configs/blocks/{one}.yaml", f"type: secret\nname: {one}\nfields: {{value: {{block: secret/{other}}}}}\n"
@@ -117,8 +117,8 @@ def test_blocks_in_a_circle(repository):
         repository.wanted()
 
 
-def test_a_block_that_another_names_and_nobody_has(repository, server):
-    """Told with the line, before anything is sent."""
+def test_a_reference_to_an_unknown_block(repository, server):
+    """It is reported with its line before anything is sent."""
     repository.write(
         "configs/blocks/a.yaml", "type: house-for-tests\nname: a\nfields:\n  door: {block: door-for-tests/nobody}\n"
     )

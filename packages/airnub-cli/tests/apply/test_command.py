@@ -22,7 +22,7 @@ def run(filled_repository, monkeypatch):
 
 
 def test_a_table_and_then_nothing_to_send(run, filled_repository, empty_server):
-    """What was done, in a row each; the second time, that nothing was sent. Secrets come from `.env`."""
+    """One row per object; the second run says that nothing was sent. Secrets come from `.env`."""
     (filled_repository.root / ".env").write_text("TOKEN=hunter2\n")
     first = run()
     assert first.exit_code == 0
@@ -48,7 +48,7 @@ def test_json(run, filled_repository, empty_server, monkeypatch):
 
 
 def test_a_missing_secret(run):
-    """Exit status 2, and nothing is sent: nobody is even asked."""
+    """Exit status 2; no server is asked, and nothing is sent."""
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         result = run("--env", "local")
     assert result.exit_code == 2
@@ -81,7 +81,7 @@ def environments(run, filled_repository, empty_server, monkeypatch):
 
 
 def test_the_environment_of_the_server_is_kept(run, environments, monkeypatch):
-    """Without --env and AIRNUB_ENV; it is printed, and `.env` counts like the environment of the process."""
+    """Without --env and AIRNUB_ENV it is printed; `.env` counts like the environment of the process."""
     assert run("--env", "production", "--switch").exit_code == 0
     kept = run("--default", "sample")
     assert (kept.exit_code, "production on " in kept.stdout) == (0, True)
@@ -90,14 +90,14 @@ def test_the_environment_of_the_server_is_kept(run, environments, monkeypatch):
 
 
 def test_the_mark_is_sent_first(run, environments, filled_repository):
-    """So that what an interrupted command began is completed by the next, also by one without an environment."""
+    """So the next command completes an interrupted one, even without --env."""
     document = json.loads(run("--env", "production", "--switch", "--json").stdout)
     assert document["changes"][0]["name"] == VARIABLE
 
 
 @pytest.mark.parametrize("way", ["option", "variable", "file"])
 def test_a_different_environment_is_refused(run, environments, filled_repository, monkeypatch, way):
-    """However it is asked for: exit status 2, both are named, nothing is sent; --switch replaces it."""
+    """Exit status 2 for every way to pass it; both are named, nothing is sent, and --switch replaces it."""
     run("--env", "production", "--switch")
     if way == "variable":
         monkeypatch.setenv("AIRNUB_ENV", "sample")
@@ -116,7 +116,7 @@ def test_a_different_environment_is_refused(run, environments, filled_repository
 
 
 def test_the_environment_is_written_for_scripts(run, environments, tmp_path_factory):
-    """What was applied is what they compile and deploy; a refusal writes nothing."""
+    """Scripts compile and deploy the applied environment; a refusal writes nothing."""
     file = tmp_path_factory.mktemp("said") / "environment"
     assert run("--environment-file", str(file)).exit_code == 0
     assert file.read_text() == "local\n"
@@ -126,7 +126,7 @@ def test_the_environment_is_written_for_scripts(run, environments, tmp_path_fact
 
 
 def test_a_kept_environment_without_a_file(run, environments, filled_repository):
-    """Exit status 2: the Variable is named, and what there is."""
+    """Exit status 2; the message names the Variable and the known environments."""
     run("--env", "production", "--switch")
     (filled_repository.root / "configs/environments/production.yaml").unlink()
     result = run()
@@ -157,8 +157,8 @@ DEPARTMENT = Department("{name}", (Stage("ingestion", "", "{name}.department:Set
 """
 
 
-def test_whose_sources_are_asked_is_said(run, filled_repository, empty_server, monkeypatch):
-    """That an environment replaces those of departments must not go unseen; also of one that is not installed here."""
+def test_replaced_sources_are_printed(run, filled_repository, empty_server, monkeypatch):
+    """The output says which departments' sources are replaced, even of departments that are not installed here."""
     monkeypatch.setenv("TOKEN", "hunter2")
     name = filled_repository.department
     filled_repository.write(f"departments/{name}/src/{name}/__init__.py", "")
@@ -175,7 +175,7 @@ def test_whose_sources_are_asked_is_said(run, filled_repository, empty_server, m
 
 
 def test_what_to_type_where_departments_are_not_installed(run, filled_repository, monkeypatch):
-    """One command, with the arguments that were given."""
+    """One command, with the given arguments."""
     monkeypatch.setenv("TOKEN", "hunter2")
     name, slug = filled_repository.department, filled_repository.pool
     filled_repository.write("pyproject.toml", '[tool.uv.workspace]\nmembers = ["departments/*"]\n')

@@ -1,6 +1,4 @@
-"""The mark of a server: which environment was applied to it, and which may be.
-Applying: all kinds together.
-"""
+"""The environment mark of a server, and all kinds of objects together."""
 
 from itertools import product
 
@@ -54,18 +52,18 @@ EXPECTED = {
     list(product((None, "local", "sample", "production"), (None, "sample", "production"), (False, True))),
 )
 def test_every_combination(has, asked, switch):
-    """Nothing asked for keeps what is there; a different environment needs --switch, except after the sample sites."""
+    """Without a request the present one is kept; a different one needs --switch, except after `sample`."""
     assert decide(has, asked, switch=switch) == Decision(*EXPECTED[has, asked, switch])
 
 
 def test_the_default_is_of_servers_without_an_environment():
-    """Compose begins with the sample sites; a server that has an environment keeps it."""
+    """Compose starts with `sample`; a server with an environment keeps it."""
     assert decide(None, None, default="sample").environment == "sample"
     assert decide("production", None, default="sample").environment == "production"
 
 
 def test_a_refusal_names_both_and_the_command():
-    """What to type for either."""
+    """The message has the commands for either environment."""
     message = str(decide("production", "sample"))
     assert "expected the environment of the server, production" in message
     assert "found sample" in message
@@ -73,14 +71,14 @@ def test_a_refusal_names_both_and_the_command():
 
 
 def test_a_kept_environment_that_the_checkout_does_not_have():
-    """The Variable is named, and what there is."""
+    """The message names the Variable and the known environments."""
     with pytest.raises(ConfigurationError, match=r"airnub_environment.*expected one of the environments a, b, found"):
         check_known(decide("production", None), ["b", "a"])
     check_known(decide("production", None), ["production"])
 
 
-def test_what_is_marked_is_found(empty_server):
-    """From no environment to one, and to another; a second time nothing is sent."""
+def test_the_mark_is_written_and_read(empty_server):
+    """From none to one environment, and to a different one; the second time nothing is sent."""
     assert environment_of(empty_server) is None
     for name, action in (("staging", "created"), ("production", "updated"), ("production", "unchanged")):
         change = compare_mark(empty_server, name)
@@ -90,7 +88,7 @@ def test_what_is_marked_is_found(empty_server):
 
 
 def test_a_server_of_an_earlier_version(empty_server, repository):
-    """Variables without a mark are of `local`; deployments that ask the sample sites say so by their tag."""
+    """Variables without a mark are of `local`; the tag of deployments shows whether they use the sample sites."""
     repository.write(f"configs/variables/{repository.department}/ingestion.yaml", "store: data\n")
     repository.apply()
     assert environment_of(empty_server) == "local"
@@ -101,7 +99,7 @@ def test_a_server_of_an_earlier_version(empty_server, repository):
 
 
 def test_a_mark_without_a_name(empty_server):
-    """The Variable is named, and the command that mends it."""
+    """The message names the Variable, and the command that corrects it."""
     empty_server.post("/variables/", {"name": VARIABLE, "value": {"a": 1}})
     with pytest.raises(BackendError, match="prefect variable set airnub_environment NAME --overwrite"):
         environment_of(empty_server)
@@ -111,7 +109,7 @@ VALUES = {"TOKEN": "x"}
 
 
 def test_a_second_run_sends_nothing(filled_repository, server):
-    """Everything is created, in an order that works; then all of it is unchanged."""
+    """Everything is created in a valid order, and then unchanged."""
     changes = list(filled_repository.apply(values=VALUES).values())
     assert counts(changes) == {"created": 6, "updated": 0, "unchanged": 0}
     assert [change.kind for change in changes] == [
@@ -121,7 +119,7 @@ def test_a_second_run_sends_nothing(filled_repository, server):
 
 
 def test_mistakes_of_all_files_are_reported_together(filled_repository):
-    """Nobody is asked before the repository is right."""
+    """No server is asked before the repository is valid."""
     department = filled_repository.department
     filled_repository.write(f"configs/variables/{department}/ingestion.yaml", "stoer: data\n")
     filled_repository.write("infra/work-pools/bad.yaml", "name: bad\ntype: dokcer\n")
@@ -134,13 +132,13 @@ def test_mistakes_of_all_files_are_reported_together(filled_repository):
 
 
 def test_comparing_sends_nothing(filled_repository, server):
-    """What is to be done can be told without doing it."""
+    """The changes are known without sending them."""
     changes = compare(server, filled_repository.wanted(values=VALUES))
     assert counts(changes)["created"] == 6
     assert server.get(f"/work_pools/{filled_repository.pool}") is None
 
 
-def test_what_was_sent_before_a_failure_is_reported():
+def test_a_failure_reports_the_number_of_sent_changes():
     """The next run sends the rest."""
 
     def refuse():

@@ -45,7 +45,7 @@ fields:
 
 @pytest.fixture
 def automation(repository):
-    """The name of the department's."""
+    """The name of the department's automation."""
     return notification_name(Names(repository.department))
 
 
@@ -64,7 +64,7 @@ def told(repository):
 
 @pytest.fixture
 def receiver():
-    """A webhook on loopback: its URL, and what it was sent."""
+    """A webhook on loopback: its URL, and its received messages."""
     received = []
 
     class Hook(BaseHTTPRequestHandler):
@@ -87,7 +87,7 @@ def receiver():
 
 @pytest.fixture
 def whole_server(tmp_path):
-    """The API of a server with all its services; that of other tests runs without those that act on events."""
+    """The API of a server with all its services; the one of other tests does not run automations."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -123,7 +123,7 @@ def whole_server(tmp_path):
 
 
 def wait_for(happened):
-    """Until it has."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + 120
     while not happened():
         assert time.monotonic() < deadline
@@ -131,7 +131,7 @@ def wait_for(happened):
 
 
 def names(repository, environment):
-    """Of the automations of an environment."""
+    """The names of the automations of an environment."""
     return [one.says.name for one in repository.wanted(environment, values={"HOOK": "x"}).automations]
 
 
@@ -152,7 +152,7 @@ def test_only_where_the_environment_names_a_block(repository, told, automation):
     ],
 )
 def test_a_block_that_does_not_notify_is_a_mistake(repository, told, block, expected):
-    """With the line of the environment."""
+    """It is reported with the line of the environment."""
     told(block=block)
     with pytest.raises(ConfigurationError) as raised:
         repository.wanted("loud", values={"HOOK": "x"})
@@ -160,7 +160,7 @@ def test_a_block_that_does_not_notify_is_a_mistake(repository, told, block, expe
 
 
 def test_braces_in_the_registry_are_a_mistake(repository, told):
-    """They would be a part of the message's template."""
+    """They would be parsed as a part of the message's template."""
     path = repository.root / "configs" / "departments.yaml"
     path.write_text(path.read_text().replace("sales@example.org", '"{{ x }}"'))
     with pytest.raises(ConfigurationError, match=r"departments\.yaml:5: departments\.0\.contacts\.1"):
@@ -169,7 +169,7 @@ def test_braces_in_the_registry_are_a_mistake(repository, told):
 
 @pytest.mark.system
 def test_contacts_are_notified_of_a_failed_run_once(repository, told, automation, whole_server, receiver):
-    """Through the block of the environment; a run of nobody's deployment, and a run that completes, are not."""
+    """Not of a run without a deployment, or one that completes."""
     url, received = receiver
     assert repository.actions("loud", values={"HOOK": url})[automation] == "created"
     assert repository.actions("loud", values={"HOOK": url})[automation] == "unchanged"

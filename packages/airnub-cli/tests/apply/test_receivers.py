@@ -28,7 +28,7 @@ def department(name, status="active"):
 
 
 def receivers(block, *names, **more):
-    """Of an environment that names that block."""
+    """The receivers of an environment with that block."""
     environment = EnvironmentFile(description="x", notifications=block, **more)
     return receivers_of(environment, [*map(department, names), department("gone", "retired")])
 
@@ -38,7 +38,7 @@ def alert(name="late-{department}", **more):
 
 
 def test_one_for_each_active_department():
-    """With the names of the department, its pool in this environment, and its own block; the server's braces stay."""
+    """Each has its names, pool and block; the placeholders of the server are kept."""
     found = receivers("slack-webhook/{department}", "my_shop", pools={"my-shop": {"name": "big"}})
     [made] = addressed(alert(subject="{department} {module} {pool} {display} {owner} {contacts} {{ pool }}"), found)
     assert made["name"] == "late-my-shop"
@@ -56,13 +56,13 @@ def test_one_for_each_active_department():
     ],
 )
 def test_one_for_all_is_sent_once_to_each_block(block, expected):
-    """Two departments that share a block do not get the same message twice."""
+    """Two departments that share a block do not get the message twice."""
     [made] = addressed(alert("disk"), receivers(block, "shop", "zoo"))
     assert [action["block"] for action in made["actions"]] == expected
 
 
 def test_without_receivers_there_is_no_alert():
-    """Other automations are as they are written."""
+    """Other automations are unchanged."""
     assert list(addressed(alert(), receivers(None, "shop"))) == []
     assert list(addressed(alert("disk"), receivers(None, "shop"))) == []
     other = {"name": "x-{pool}", "actions": [{"type": "do-nothing"}]}
@@ -83,8 +83,8 @@ def test_without_receivers_there_is_no_alert():
         ),
     ],
 )
-def test_a_placeholder_that_nothing_fills_is_a_mistake(repository, old, new, expected):
-    """With its line, also where the environment has no receivers."""
+def test_an_unknown_placeholder_is_a_mistake(repository, old, new, expected):
+    """It is reported with its line, also in an environment without receivers."""
     repository.write("configs/automations/a.yaml", ALERT.replace(old, new))
     with pytest.raises(ConfigurationError) as raised:
         repository.wanted()

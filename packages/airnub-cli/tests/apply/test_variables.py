@@ -1,6 +1,4 @@
-"""Variables.
-Secrets that settings name, against the files, the server and the environment.
-"""
+"""Variables, and the secrets that settings name."""
 
 import asyncio
 
@@ -15,12 +13,12 @@ from airnub_prefect.settings_resolution import resolve
 
 @pytest.fixture
 def path(repository):
-    """Where the settings of the stage are."""
+    """The path of the stage's settings."""
     return f"configs/variables/{repository.department}/ingestion.yaml"
 
 
-def test_a_value_is_what_the_file_says_and_the_environment_changes(repository, path):
-    """Under the name that the flow looks for, with tags that say whose it is."""
+def test_a_value_is_the_file_with_the_overrides(repository, path):
+    """Under the name that the flow reads, with tags of department and stage."""
     repository.write(path, "store: data\noptions: {a: 1, b: 2}\n")
     repository.write(
         "configs/environments/production.yaml",
@@ -33,8 +31,8 @@ def test_a_value_is_what_the_file_says_and_the_environment_changes(repository, p
     assert local.tags == ("airnub", f"department:{repository.department}", "stage:ingestion")
 
 
-def test_every_mistake_is_told_at_once(repository, path):
-    """Of the file, of the environment, of names that nobody reads."""
+def test_all_mistakes_are_reported_at_once(repository, path):
+    """Of the file, of the environment, and of unknown names."""
     repository.write(path, "stoer: data\ndepth: deep\n")
     repository.write(f"configs/variables/{repository.department}/ingestoin.yaml", "store: data\n")
     repository.write("configs/variables/nobody/ingestion.yaml", "store: data\n")
@@ -52,7 +50,7 @@ def test_every_mistake_is_told_at_once(repository, path):
 
 
 def test_a_value_that_is_too_large(repository, path):
-    """Its size in bytes of JSON is told; one that fits exactly is taken."""
+    """The message has its size in bytes of JSON; the maximum size is accepted."""
     # {"store":"ää…"}: 12 bytes around the text, and an umlaut has two.
     repository.write(path, f"store: {'ä' * 2494}\n")
     repository.wanted()
@@ -61,8 +59,8 @@ def test_a_value_that_is_too_large(repository, path):
         repository.wanted()
 
 
-def test_a_date_is_no_json(repository, path):
-    """YAML makes a date of some texts."""
+def test_a_date_is_not_json(repository, path):
+    """YAML parses some texts as dates."""
     repository.write(path, "store: data\ndepth: 2024-01-01\n")
     with pytest.raises(ConfigurationError, match=r"ingestion.yaml:2"):
         repository.wanted()
@@ -75,7 +73,7 @@ def test_a_department_by_its_package():
 
 
 def test_a_stage_finds_its_variable(repository, path, server):
-    """Applied, it is found; the YAML is changed and applied, and the next run sees the change. Then nothing is sent."""
+    """The flow reads the applied Variable, and its changes; then nothing is sent."""
     name = f"dept_{repository.department}_ingestion_config"
     repository.write(path, "store: data\n")
     assert repository.actions() == {name: "created"}
@@ -90,13 +88,13 @@ def test_a_stage_finds_its_variable(repository, path, server):
 
 
 def test_the_largest_value_is_taken_by_the_server(repository, path, server):
-    """5,000 bytes are the server's limit, too."""
+    """5,000 bytes are the limit of the server, too."""
     repository.write(path, f"store: {'ä' * 2494}\n")
     assert set(repository.actions().values()) == {"created"}
 
 
 def test_tags_of_others_are_kept(repository, path, server):
-    """A flow that sets the Variable without tags takes ours away; they come back, beside what somebody added."""
+    """A flow that sets the Variable without tags removes ours, which are restored; operators' tags are kept."""
     name = f"dept_{repository.department}_ingestion_config"
     repository.write(path, "store: data\n")
     repository.apply()
@@ -109,7 +107,7 @@ def test_tags_of_others_are_kept(repository, path, server):
 
 @pytest.fixture
 def naming(repository, monkeypatch):
-    """A repository whose settings name a secret that no test has, twice."""
+    """A repository whose settings name a secret twice, which no other test has."""
 
     class Settings(StoreSettings, department=repository.department, stage="ingestion"):
         more: str | None = None
@@ -128,7 +126,7 @@ def naming(repository, monkeypatch):
 
 
 def test_a_secret_that_is_nowhere_is_reported_before_anything_is_sent(naming, server):
-    """At each place that names it, with what to do."""
+    """At each place that names it, with the ways to provide it."""
     with pytest.raises(ConfigurationError) as raised:
         naming.apply()
     path = f"configs/variables/{naming.department}/ingestion.yaml"
@@ -149,7 +147,7 @@ def test_a_secret_of_the_environment(naming):
 
 
 def test_a_secret_of_the_repository_and_then_of_the_server(naming, server):
-    """A file is enough; and after it was applied, the server has the block without the file."""
+    """A file is enough; after it was applied, the server has the block without the file."""
     name = naming.reference.partition("/")[2]
     file = naming.write(f"configs/blocks/{name}.yaml", f"type: secret\nname: {name}\nfields: {{value: '${{TOKEN}}'}}\n")
     naming.apply(values={"TOKEN": "x"})
@@ -157,8 +155,8 @@ def test_a_secret_of_the_repository_and_then_of_the_server(naming, server):
     assert [change.action.value for change in compare(server, naming.wanted())] == ["unchanged"]
 
 
-def test_a_file_for_another_environment_is_none_here(naming):
-    """The block is made there alone."""
+def test_a_block_of_a_different_environment_is_missing_here(naming):
+    """It is created only in its own environment."""
     name = naming.reference.partition("/")[2]
     naming.write("configs/environments/far.yaml", "description: There.\n")
     naming.write(

@@ -10,7 +10,7 @@ COMMON = 'job_variables:\n  networks: ["${NETWORK:-airnub}"]\n  mem_limit: 512m\
 
 @pytest.fixture
 def pool(filled_repository):
-    """The repository, with a file of what Docker pools have in common, and without files of other kinds."""
+    """The repository with the shared file of Docker pools, and without files of other types."""
     filled_repository.write("infra/work-pools/_docker.yaml", COMMON)
     filled_repository.write("infra/work-pools/_process.yaml", "job_variables: {env: {LAPTOP: 'yes'}}\n")
     for folder in ("variables", "blocks", "automations"):
@@ -18,8 +18,8 @@ def pool(filled_repository):
     return filled_repository
 
 
-def test_a_pool_has_what_its_type_has_and_its_own(pool):
-    """Its own comes first, mappings are merged, and placeholders are filled."""
+def test_a_pool_is_merged_over_its_type(pool):
+    """Its own values have precedence, mappings are merged, and placeholders are resolved."""
     [one] = pool.wanted(values={"URL": "http://server"}).pools
     assert one.job_variables == {
         "networks": ["airnub"],
@@ -30,8 +30,8 @@ def test_a_pool_has_what_its_type_has_and_its_own(pool):
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])
-def test_another_type_has_none_of_it(pool, way):
-    """On a laptop the pool has the same name and queues; what concerns containers is left out."""
+def test_a_different_type_drops_job_variables(pool, way):
+    """On a laptop the pool has the same name and queues, without the settings of containers."""
     pool.write("configs/environments/laptop.yaml", "description: x\nkind: process\n")
     wanted = pool.wanted(pool_type="process") if way == "option" else pool.wanted("laptop")
     [one] = wanted.pools
@@ -63,7 +63,7 @@ job_manifest:
 
 
 def test_pods_have_a_manifest(pool, server):
-    """It is in the template that the server gets, with placeholders filled; another one is sent again."""
+    """It is part of the template on the server, with resolved placeholders; a changed one is sent again."""
     file = pool.write("infra/work-pools/_kubernetes.yaml", PODS)
     actions = pool.actions(pool_type="kubernetes", values={"CLAIM": "ours"})
     assert actions[pool.pool] == "created"
@@ -79,7 +79,7 @@ def test_pods_have_a_manifest(pool, server):
 
 
 def test_mistakes_of_a_manifest_have_their_lines(pool):
-    """A placeholder that the worker would not fill, one without a value, Docker's quantity, a manifest of processes."""
+    """Unknown job variables, missing values, quantities of Docker, and a manifest of a process pool."""
     text = PODS.replace(":-data", "").replace("1Gi", "1g") + '        nodeName: "{{ node }}"\n'
     pool.write("infra/work-pools/_kubernetes.yaml", text)
     with pytest.raises(ConfigurationError) as raised:
@@ -94,7 +94,7 @@ def test_mistakes_of_a_manifest_have_their_lines(pool):
 
 
 def test_mistakes_have_their_lines(pool):
-    """A placeholder without a value, an unknown job variable, a name that is not the file's, a reserved one."""
+    """Missing values, unknown job variables, a name that differs from the file's, and a reserved one."""
     pool.write("infra/work-pools/shop.yaml", "name: prefect-shop\ntype: docker\n")
     pool.write("infra/work-pools/stall.yaml", "name: stal\ntype: docker\njob_variables:\n  mem_limt: 1g\n")
     with pytest.raises(ConfigurationError) as raised:
@@ -106,16 +106,16 @@ def test_mistakes_have_their_lines(pool):
     assert "stall.yaml:4: unknown job variable 'mem_limt' of a docker pool; did you mean 'mem_limit'?" in told
 
 
-def test_heartbeats_that_prefect_does_not_take(pool):
-    """A run would not even start with them."""
+def test_heartbeats_that_prefect_rejects(pool):
+    """Runs would not start with them."""
     file = pool.root / "infra" / "work-pools" / f"{pool.pool}.yaml"
     file.write_text(file.read_text().replace('"30"', '"15"'))
     with pytest.raises(ConfigurationError, match=r"yaml:6: env.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: expected 30 seconds"):
         pool.wanted(values={"URL": "x"})
 
 
-def test_a_file_of_a_type_that_no_pool_has(pool):
-    """It would be passed over."""
+def test_a_file_of_an_unknown_type(pool):
+    """It would be ignored."""
     pool.write("infra/work-pools/_dcoker.yaml", "job_variables: {}\n")
     with pytest.raises(ConfigurationError, match=r"_dcoker.yaml:1: missing key 'name'"):
         pool.wanted(values={"URL": "x"})
@@ -137,7 +137,7 @@ def test_created_then_unchanged_then_only_what_changed(pool, server):
 
 
 def test_pauses_and_limits_of_operators_are_kept(pool, server):
-    """Of a pool and of a queue, also where the file changes something else; and they are told."""
+    """Those of pools and queues, also when the file changes; the output lists them."""
     values = {"URL": "http://server"}
     pool.apply(values=values)
     server.patch(f"/work_pools/{pool.pool}", {"is_paused": True, "concurrency_limit": 3})
@@ -157,7 +157,7 @@ def test_pauses_and_limits_of_operators_are_kept(pool, server):
 
 
 def test_a_limit_of_a_file_is_for_new_pools(pool, server):
-    """Later it is the operator's."""
+    """Afterwards operators decide."""
     file = pool.root / "infra" / "work-pools" / f"{pool.pool}.yaml"
     file.write_text("concurrency_limit: 5\n" + file.read_text())
     pool.apply(values={"URL": "x"})
@@ -183,7 +183,7 @@ fields: {{username: airnub, password: "${{PASSWORD}}", registry_url: registry.ex
 
 
 def test_images_of_a_private_registry(pool, server):
-    """The pool has the block of its environment by reference, without its password; in others it has none."""
+    """The pool refers to the block of its environment, without its password; in other environments it has none."""
     name = f"registry-{pool.unique}"
     reference = f"docker-registry-credentials/{name}"
     pool.write("configs/environments/private.yaml", f"description: x\nregistry_credentials: {reference}\n")

@@ -1,4 +1,4 @@
-"""What the tests of backups share: the folder of an `airnub dev` with a database and a store, without its processes."""
+"""The state folder of an `airnub dev` with a database and a store, without its processes."""
 
 import sqlite3
 import sys
@@ -16,7 +16,7 @@ from backup_system import fill
 
 @pytest.fixture
 def state(tmp_path):
-    """Of a system with a run in its database, two objects in a store, and what does not belong to a backup."""
+    """A system with a run in its database, two objects in a store, and files that are not backed up."""
     found = StateFolder(tmp_path / "dev")
     found.home.mkdir(parents=True)
     with closing(sqlite3.connect(found.home / "prefect.db")) as database, database:
@@ -42,5 +42,5 @@ def system(state):
 
 @pytest.fixture
 def empty(tmp_path):
-    """Another machine."""
+    """An empty system."""
     return StateFolder(tmp_path / "elsewhere")

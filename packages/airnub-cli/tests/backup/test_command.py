@@ -1,4 +1,4 @@
-"""The commands `airnub backup` and `airnub restore`: what they print, and their exit status."""
+"""The commands `airnub backup` and `airnub restore`: output and exit status."""
 
 import json
 
@@ -20,7 +20,7 @@ def invoke(state):
 
 
 def test_a_backup_and_its_restore(invoke, state, empty, tmp_path):
-    """They print what they did, and what comes next."""
+    """They print what they did, and the next step."""
     vault = tmp_path / "vault"
     status, out, err = invoke("backup", vault, "--state", state.folder)
     assert status == 0, err
@@ -36,14 +36,14 @@ def test_a_backup_and_its_restore(invoke, state, empty, tmp_path):
 
 
 def test_a_list_of_no_backups(invoke, tmp_path):
-    """A folder that was mistyped is named on stderr; the document is an empty list."""
+    """A mistyped folder is named on stderr; the document is an empty list."""
     status, out, err = invoke("restore", tmp_path / "nowhere", "--list", "--json")
     assert (status, json.loads(out)) == (0, [])
     assert f"{tmp_path / 'nowhere'} has no complete backup" in err
 
 
 def test_without_docker(invoke, tmp_path, monkeypatch):
-    """What is missing, and the option for the other system."""
+    """The error names Docker, and the option for the other system."""
     monkeypatch.setenv("PATH", str(tmp_path))
     status, _, err = invoke("backup", tmp_path / "vault")
     assert status == 1
@@ -52,7 +52,7 @@ def test_without_docker(invoke, tmp_path, monkeypatch):
 
 
 def test_json_is_one_document(invoke, state, empty, tmp_path):
-    """Of both, and of the list."""
+    """Of both commands, and of the list."""
     vault = tmp_path / "vault"
     made = json.loads(invoke("backup", vault, "--state", state.folder, "--json")[1])
     assert made["copied"]["bytes"] == made["bytes"]
@@ -62,7 +62,7 @@ def test_json_is_one_document(invoke, state, empty, tmp_path):
 
 
 def test_damage_is_an_error(invoke, state, empty, tmp_path):
-    """What was damaged before the backup is damaged after its restore, and is named."""
+    """An object that was damaged before the backup is named after the restore."""
     next((state.folder / "data" / "shop" / "shop").rglob("a.csv")).write_bytes(b"two")
     invoke("backup", tmp_path / "vault", "--state", state.folder)
     status, _, err = invoke("restore", tmp_path / "vault", "--state", empty.folder)
@@ -70,7 +70,7 @@ def test_damage_is_an_error(invoke, state, empty, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["ftp://host/path", "s3://", "s3://key:secret@bucket"])
-def test_a_place_that_is_none_is_a_mistake(invoke, place):
-    """Exit status 2, without what may be a secret."""
+def test_an_invalid_place_is_a_mistake(invoke, place):
+    """Exit status 2; a possible secret in it is not printed."""
     status, _, err = invoke("backup", place, "--dev")
     assert (status, "expected a URL such as s3://bucket/prefix" in err, "secret" in err) == (2, True, False)

@@ -1,4 +1,4 @@
-"""Copying: a backup of a system in which runs are in flight, and the next one, which copies what is new."""
+"""Backups of a system with runs in flight, and the next backup, which copies only new content."""
 
 import os
 import sqlite3
@@ -22,7 +22,7 @@ def vault(tmp_path):
 
 
 def test_a_backup_has_the_database_the_store_and_its_index(system, vault):
-    """And neither caches nor what belongs to a process."""
+    """Neither caches nor files of running processes."""
     done = copy_system(system, vault)
     manifest = load_manifest(vault, done.name)
     assert [one.name for one in manifest.databases] == ["prefect.db"]
@@ -34,7 +34,7 @@ def test_a_backup_has_the_database_the_store_and_its_index(system, vault):
 
 
 def test_the_next_backup_copies_what_is_new(system, vault, state):
-    """An object is there already, under its digest; only the index and the new object with its manifest are copied."""
+    """The vault has the old object; only the index and the new object with its manifest are copied."""
     copy_system(system, vault)
     fill(state.folder / "data" / "shop", {"c": b"three"})
     again = copy_system(system, vault)
@@ -43,8 +43,8 @@ def test_the_next_backup_copies_what_is_new(system, vault, state):
     assert copy_system(system, vault).files == 0
 
 
-def test_a_file_that_was_written_anew_is_copied_again(system, vault, state):
-    """Of the same size, and later."""
+def test_a_rewritten_file_is_copied_again(system, vault, state):
+    """Even if its size is the same, since its time differs."""
     copy_system(system, vault)
     report = state.folder / "reports" / "report.md"
     report.write_text("It rained")
@@ -52,15 +52,15 @@ def test_a_file_that_was_written_anew_is_copied_again(system, vault, state):
     assert copy_system(system, vault).files == 1
 
 
-def test_nothing_but_its_owner_reads_a_backup(system, vault):
-    """It holds the secrets of blocks."""
+def test_only_its_owner_can_read_a_backup(system, vault):
+    """It contains the secrets of blocks."""
     copy_system(system, vault)
     assert vault.root.stat().st_mode & 0o077 == 0
     assert {path.stat().st_mode & 0o077 for path in vault.root.rglob("*") if path.is_file()} == {0}
 
 
-def test_a_backup_that_fails_is_none(system, vault, monkeypatch):
-    """What it had copied is used by the next one."""
+def test_a_failed_backup_does_not_count(system, vault, monkeypatch):
+    """The next one reuses its contents."""
     monkeypatch.setattr(vault, "publish", lambda *_: (_ for _ in ()).throw(StoreError("vault", "of the test")))
     with pytest.raises(StoreError):
         copy_system(system, vault)
@@ -70,7 +70,7 @@ def test_a_backup_that_fails_is_none(system, vault, monkeypatch):
 
 
 def test_only_the_newest_are_kept(system, vault, state):
-    """With the contents that they have; younger ones than a day stay for a backup that is under way."""
+    """With their contents; contents younger than a day are kept for running backups."""
     first = copy_system(system, vault)
     (state.folder / "reports" / "report.md").unlink()
     then = time.time() - 2 * 24 * 3600
@@ -83,14 +83,14 @@ def test_only_the_newest_are_kept(system, vault, state):
     assert vault.contents() == {one.digits for one in (*manifest.databases, *manifest.files)}
 
 
-def test_two_backups_do_not_meet(system, vault):
-    """The second is refused, and says why."""
+def test_two_backups_at_once(system, vault):
+    """The second is refused with the reason."""
     with vault.alone(), pytest.raises(StoreError, match="expected no other backup of this folder"):
         copy_system(system, vault)
 
 
 def test_without_a_database_there_is_nothing_to_back_up(system, vault, state):
-    """The error names it."""
+    """The error names the missing database."""
     (state.home / "prefect.db").unlink()
     with pytest.raises(BackupError, match="expected the database of `airnub dev`"):
         copy_system(system, vault)
@@ -103,8 +103,8 @@ def test_postgresql_of_dev_is_not_copied(system, vault, state):
         copy_system(system, vault)
 
 
-def test_a_disk_that_takes_no_more(vault, state, tmp_path):
-    """The folder and the reason are named; what was copied is no backup, and is found by the next one."""
+def test_a_full_disk(vault, state, tmp_path):
+    """The error has the folder and the reason; there is no backup, and the next one reuses the contents."""
     fill(state.folder / "data" / "shop", {"large": os.urandom(300_000)})
     backup = [sys.executable, "-m", "airnub_cli", "backup", str(vault.root), "--state", str(state.folder)]
     (tmp_path / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
@@ -119,7 +119,7 @@ def test_a_disk_that_takes_no_more(vault, state, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written(system, vault, tmp_path):
-    """It is named."""
+    """The error names it."""
     vault.scratch = tmp_path / "nowhere"
     with pytest.raises(BackupError, match=r"nowhere/\.copying-\w+: No such file or directory; correct that"):
         copy_system(system, vault)
@@ -140,7 +140,7 @@ while True:
 
 
 def test_what_an_index_names_is_in_the_backup_while_a_run_writes(system, vault, state, tmp_path):
-    """The index is copied before the objects, so each object that it knows is there."""
+    """The index is copied before the objects, so the backup has each object in it."""
     store = state.folder / "data" / "shop"
     command = [sys.executable, "-c", WRITER, str(store), str(Path(backup_system.__file__).parent)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:

@@ -1,4 +1,4 @@
-"""Restoring: a backup into an empty system, or in place of what is there."""
+"""Restores into an empty system, or in place of existing data."""
 
 import os
 import stat
@@ -18,14 +18,14 @@ from airnub_prefect.errors import ConfigurationError
 
 @pytest.fixture
 def vault(tmp_path, system):
-    """With one backup."""
+    """A vault with one backup."""
     made = FolderVault(tmp_path / "vault")
     copy_system(system, made)
     return made
 
 
 def files_of(folder):
-    """What there is outside of caches."""
+    """All files outside of caches."""
     return {
         path.relative_to(folder): (path.read_bytes(), path.stat().st_mtime_ns)
         for path in folder.rglob("*")
@@ -33,8 +33,8 @@ def files_of(folder):
     }
 
 
-def test_an_empty_system_is_as_the_one_that_was_backed_up(vault, state, empty):
-    """Runs, files with their times, objects and what the index knows; verified."""
+def test_an_empty_system_is_restored(vault, state, empty):
+    """Runs, files with their times, objects and the index are the same, and verified."""
     done = restore_system(DevSystem(empty), vault, chosen(vault, None))
     assert runs(empty) == ["umber-toucan"]
     assert files_of(empty.folder) == files_of(state.folder)
@@ -46,7 +46,7 @@ def test_an_empty_system_is_as_the_one_that_was_backed_up(vault, state, empty):
 
 
 def test_a_system_that_is_not_empty_is_refused(vault, state):
-    """Its content is named, and stays."""
+    """Its content is named, and kept."""
     before = files_of(state.folder)
     with pytest.raises(
         BackupError, match=r"expected an empty system, found the database .*; data, reports in .*--replace"
@@ -55,8 +55,8 @@ def test_a_system_that_is_not_empty_is_refused(vault, state):
     assert files_of(state.folder) == before
 
 
-def test_what_is_there_is_replaced_when_that_is_said(vault, state):
-    """Everything that came after the backup goes, and is named."""
+def test_existing_data_is_replaced_on_request(vault, state):
+    """Everything newer than the backup is removed, and named."""
     fill(state.folder / "data" / "shop", {"later": b"later"})
     done = restore_system(DevSystem(state), vault, chosen(vault, None), replace=True)
     assert len(done.replaced) == 2
@@ -65,7 +65,7 @@ def test_what_is_there_is_replaced_when_that_is_said(vault, state):
 
 
 def test_an_interrupted_restore_is_recognised(vault, state, empty):
-    """It counts as content, until it is replaced."""
+    """It counts as content until it is replaced."""
     empty.folder.mkdir()
     (empty.folder / ".airnub-restore").touch()
     with pytest.raises(BackupError, match="a restore that was interrupted"):
@@ -75,7 +75,7 @@ def test_an_interrupted_restore_is_recognised(vault, state, empty):
 
 
 def test_a_damaged_vault_restores_nothing_wrong(vault, empty):
-    """The content that is damaged is named."""
+    """The error has the damaged content."""
     path = next(path for path in vault.root.glob("objects/??/*") if path.read_bytes() == b"one")
     path.write_bytes(b"two")
     with pytest.raises(StoreError, match=f"expected 3 bytes of {path.name}"):
@@ -83,7 +83,7 @@ def test_a_damaged_vault_restores_nothing_wrong(vault, empty):
 
 
 def test_a_backup_without_a_content_removes_nothing(vault, state):
-    """What is there stays, also where it is to be replaced."""
+    """Existing data is kept, also with --replace."""
     next(path for path in vault.root.glob("objects/??/*") if path.read_bytes() == b"one").unlink()
     before = files_of(state.folder)
     with pytest.raises(StoreError, match=r"expected the content .* found none \(1 contents are missing\)"):
@@ -93,7 +93,7 @@ def test_a_backup_without_a_content_removes_nothing(vault, state):
 
 
 def test_a_manifest_is_checked_before_anything_is_written(vault, empty):
-    """A path that leads out of the data root is refused."""
+    """A path outside of the data root is refused."""
     [path] = (vault.root / "backups").glob("*.json")
     path.write_text(path.read_text().replace('"reports/report.md"', '"../report.md"'))
     with pytest.raises(StoreError, match="expected a path below the data root"):
@@ -102,7 +102,7 @@ def test_a_manifest_is_checked_before_anything_is_written(vault, empty):
 
 
 def test_a_system_that_is_older_is_refused(vault, empty):
-    """Prefect migrates a database forwards alone."""
+    """Prefect migrates a database only forwards."""
     [path] = (vault.root / "backups").glob("*.json")
     path.write_text(path.read_text().replace('"prefect":"', '"prefect":"9'))
     with pytest.raises(BackupError, match=r"expected Prefect 9.* or later"):
@@ -110,13 +110,13 @@ def test_a_system_that_is_older_is_refused(vault, empty):
 
 
 def test_a_system_that_runs_is_refused(vault, empty):
-    """`airnub dev` has its folder for itself."""
+    """`airnub dev` has locked its folder."""
     with held(empty), pytest.raises(ConfigurationError, match="found that another `airnub dev` uses it"):
         restore_system(DevSystem(empty), vault, chosen(vault, None), replace=True)
 
 
 def test_a_backup_is_chosen_by_its_name(vault):
-    """The newest without one; a name that is not there is refused."""
+    """Without a name the newest; an unknown name is refused."""
     [name] = vault.names()
     assert chosen(vault, None) == chosen(vault, name) == name
     with pytest.raises(BackupError, match=f"expected the backup nothing in .*, found {name}"):
@@ -126,7 +126,7 @@ def test_a_backup_is_chosen_by_its_name(vault):
 
 
 def test_restored_files_may_be_read_as_before(vault, empty):
-    """They are data, whatever the vault lets others do."""
+    """Their permissions are those of data, not those of the vault."""
     restore_system(DevSystem(empty), vault, chosen(vault, None))
     mode = stat.S_IMODE((empty.folder / "reports" / "report.md").stat().st_mode)
     umask = os.umask(0)

@@ -1,5 +1,5 @@
 # ruff: noqa: F811  # fixtures of another folder
-"""Sources: folders of YAML files."""
+"""Folders of YAML files, each of which describes one object."""
 
 import pytest
 from applied_repository import filled_repository, repository  # noqa: F401
@@ -21,13 +21,13 @@ def read(repository, environment=LOCAL):
     return found, [str(mistake).rpartition("/")[2] for mistake in mistakes.found]
 
 
-def test_a_folder_that_is_not_there_is_empty(repository):
-    """No files are no mistake."""
+def test_a_missing_folder_is_empty(repository):
+    """Missing files are no mistake."""
     assert read(repository) == ([], [])
 
 
 def test_files_of_other_environments_are_left_out(repository):
-    """They are checked all the same."""
+    """They are still validated."""
     repository.write("things/a.yaml", "name: a\n")
     repository.write("things/b.yaml", "name: b\nenvironments: [production]\n")
     repository.write("things/c.yaml", "name: c\nenvironments: [lokal]\n")
@@ -38,7 +38,7 @@ def test_files_of_other_environments_are_left_out(repository):
 
 
 def test_every_mistake_of_every_file(repository):
-    """A name twice, an unknown key, broken YAML, an ending that would be overlooked."""
+    """A duplicate name, an unknown key, invalid YAML, and an ending that would be ignored."""
     repository.write("things/a.yaml", "name: a\n")
     repository.write("things/b.yaml", "name: a\n")
     repository.write("things/c.yaml", "nmae: c\n")
@@ -50,8 +50,8 @@ def test_every_mistake_of_every_file(repository):
     assert any("e.yml: expected the ending .yaml" in one for one in mistakes)
 
 
-def test_they_are_raised_in_the_order_of_files():
-    """Nothing where there are none."""
+def test_mistakes_are_sorted_by_file():
+    """Without mistakes nothing is raised."""
     Diagnostics().raise_if_any()
     from airnub_prefect.errors import Diagnostic
 
@@ -59,8 +59,8 @@ def test_they_are_raised_in_the_order_of_files():
         Diagnostics([Diagnostic("b", 1, "x"), Diagnostic("a", 2, "y"), Diagnostic("a", 2, "y")]).raise_if_any()
 
 
-def test_what_is_in_an_environment_is_in_those_that_extend_it(repository):
-    """They are that one with changes."""
+def test_objects_of_an_environment_are_in_those_that_extend_it(repository):
+    """An extending environment is the base with changes."""
     repository.write("things/a.yaml", "name: a\nenvironments: [local]\n")
     sample = Environment("sample", ("local", "sample"), YamlFile("sample.yaml"), None, extends="local")
     assert read(repository, sample) == (["a"], [])

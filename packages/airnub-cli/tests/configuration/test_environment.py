@@ -1,7 +1,5 @@
 # ruff: noqa: F811  # fixtures of another folder
-"""Environments.
-Environments as applying needs them.
-"""
+"""Environments, and their placeholders."""
 
 import pytest
 from applied_repository import repository  # noqa: F401
@@ -21,7 +19,7 @@ from airnub_prefect.yaml_file import read_yaml
 
 @pytest.fixture
 def write(tmp_path):
-    """A file of a checkout."""
+    """Write a file of a checkout."""
 
     def to(path, text):
         file = tmp_path / path
@@ -33,7 +31,7 @@ def write(tmp_path):
 
 
 def test_local_needs_no_file(tmp_path, write):
-    """It is there all the same, and changes nothing."""
+    """It exists without one, and overrides nothing."""
     assert environments(tmp_path) == ["local"]
     file = read_yaml(write("a.yaml", "x: 1\n"))
     environment = read_environment(tmp_path, "local")
@@ -42,7 +40,7 @@ def test_local_needs_no_file(tmp_path, write):
 
 
 def test_an_environment_is_known_by_its_file(tmp_path, write):
-    """An unknown one is told with the nearest, and all that there are."""
+    """For an unknown one, the error has the nearest and all names."""
     write("configs/environments/production.yaml", "description: x\nregistry: registry.example.org/house\n")
     assert environments(tmp_path) == ["local", "production"]
     assert load_environment(tmp_path, "production").registry == "registry.example.org/house"
@@ -52,7 +50,7 @@ def test_an_environment_is_known_by_its_file(tmp_path, write):
 
 
 def test_its_mistakes_have_lines(tmp_path, write):
-    """All of them, also those of its text; one reader gives them beside what it could read, the other raises them."""
+    """All of them, including invalid YAML; one reader returns them with the rest, the other raises them."""
     text = "kind: dokcer\nschedules: {a: 1}\nlimits: {a: 0}\nvaribles: {}\nkind: docker\n"
     write("configs/environments/far.yaml", text)
     with pytest.raises(ConfigurationError) as error:
@@ -64,21 +62,21 @@ def test_its_mistakes_have_lines(tmp_path, write):
 
 
 @pytest.mark.parametrize("registry", ["https://example.org", "example.org/", "Example.org/a", "example.org/a b", ""])
-def test_a_registry_is_what_docker_takes(registry):
-    """No scheme, no slash at the end, lower case."""
+def test_a_registry_is_what_docker_accepts(registry):
+    """No scheme, no trailing slash, lower case."""
     with pytest.raises(ValidationError, match="registry"):
         EnvironmentFile(description="x", registry=registry)
 
 
-def test_what_it_changes_must_be_there(tmp_path, write):
-    """Else it would be laid over nothing; told with the nearest name."""
+def test_overridden_files_must_exist(tmp_path, write):
+    """Otherwise overrides would have no effect; the mistake has the nearest name."""
     write("configs/environments/far.yaml", "description: x\nvariables:\n  shpo: {}\n")
     [mistake] = read_environment(tmp_path, "far").check_names("variables", ["shop"])
     assert (mistake.line, mistake.message) == (3, "unknown 'variables.shpo'; did you mean 'shop'?")
 
 
-def test_a_mistake_is_told_where_it_is_written(tmp_path, write):
-    """In the base file or in the environment's, with the line there."""
+def test_a_mistake_has_the_line_where_it_is_written(tmp_path, write):
+    """In the base file or in the environment's."""
     write(
         "configs/environments/local.yaml",
         "description: x\nvariables:\n  a:\n    b:\n      two: {deep: 5}\n      list: [1]\n",
@@ -98,7 +96,7 @@ SAMPLE = "description: Sample.\nextends: local\nvariables:\n  shop:\n    ingesti
 
 
 def test_an_environment_that_extends_another_has_all_of_it(tmp_path, write):
-    """What it says itself is laid over that, by the rules of overlays; and it counts where that one is named."""
+    """Its own values are merged over the base's; it counts where the base is named."""
     write("configs/environments/local.yaml", LOCAL)
     write("configs/environments/sample.yaml", SAMPLE)
     says = load_environment(tmp_path, "sample")
@@ -111,14 +109,14 @@ def test_an_environment_that_extends_another_has_all_of_it(tmp_path, write):
 
 
 def test_local_without_a_file_can_be_extended(tmp_path, write):
-    """Nothing is different there."""
+    """It has no overrides."""
     write("configs/environments/sample.yaml", SAMPLE)
     assert load_environment(tmp_path, "sample").kind is None
     assert read_environment(tmp_path, "sample").is_one_of(["local"])
 
 
-def test_mistakes_of_two_environments_are_told_where_they_are_written(tmp_path, write):
-    """In the one that is extended or in the other, and so are those of a file with both laid over it."""
+def test_mistakes_of_two_environments_have_their_own_lines(tmp_path, write):
+    """In the extended one or the other, also those of a file with both merged over it."""
     write("configs/environments/local.yaml", LOCAL.replace("{x: 2}", "{x: 0}"))
     write("configs/environments/sample.yaml", SAMPLE.replace("extends", "kinds: 1\nextends"))
     with pytest.raises(ConfigurationError) as error:
@@ -136,8 +134,8 @@ def test_mistakes_of_two_environments_are_told_where_they_are_written(tmp_path, 
 
 
 @pytest.mark.parametrize("name", ["nowhere", "sample", "staging"])
-def test_what_is_extended_must_be_there_and_extend_none_itself(tmp_path, write, name):
-    """It is reported with its line; an environment cannot extend itself."""
+def test_an_extended_environment_must_exist_and_extend_none(tmp_path, write, name):
+    """The mistake has its line; an environment cannot extend itself."""
     write("configs/environments/staging.yaml", "description: x\nextends: local\n")
     write("configs/environments/sample.yaml", SAMPLE.replace("extends: local", f"extends: {name}"))
     [mistake] = read_environment(tmp_path, "sample").mistakes
@@ -146,7 +144,7 @@ def test_what_is_extended_must_be_there_and_extend_none_itself(tmp_path, write, 
 
 
 def test_which_sources_are_replaced():
-    """Lists of things with a name, and empty ones; settings beside them are no sources."""
+    """Lists of mappings with names, and empty ones; other settings are not sources."""
     says = EnvironmentFile(
         description="x",
         variables={
@@ -157,8 +155,8 @@ def test_which_sources_are_replaced():
     assert says.replaced_sources() == {"shop": ["apis", "files"]}
 
 
-def test_what_is_said_of_sources():
-    """Whose they are, and of whom they are replaced; of many departments some are named."""
+def test_the_line_about_sources():
+    """It names the departments whose sources are replaced, at most five of them."""
     assert said_of_sources("local", {}) == "sources: each department's own"
     assert said_of_sources("sample", ["b", "a"]) == (
         "sources: replaced by the environment sample for a, b; local has each department's own"
@@ -169,7 +167,7 @@ def test_what_is_said_of_sources():
 TEXT = "description: x\nvariables:\n  a:\n    b: {url: '${SITE}'}\n"
 
 
-def test_placeholders_are_filled_in_what_it_lays_over(repository):
+def test_placeholders_are_filled_in_overrides(repository):
     """And nowhere else."""
     repository.write("configs/environments/staging.yaml", TEXT)
     environment = filled_environment(repository.root, "staging", {"SITE": "http://site"})
@@ -177,7 +175,7 @@ def test_placeholders_are_filled_in_what_it_lays_over(repository):
     assert environment.changes("variables", "a", "b", "url") == "http://site"
 
 
-def test_one_that_nothing_fills_has_its_line(repository):
+def test_a_placeholder_without_a_value_has_its_line(repository):
     """With what to do."""
     repository.write("configs/environments/staging.yaml", TEXT)
     [mistake] = filled_environment(repository.root, "staging", {}).mistakes
@@ -186,13 +184,13 @@ def test_one_that_nothing_fills_has_its_line(repository):
 
 
 def test_local_is_filled_without_a_file(repository):
-    """Then nothing is filled."""
+    """There is nothing to fill."""
     environment = filled_environment(repository.root, "local", {})
     assert (environment.changes("variables"), environment.mistakes) == (None, [])
 
 
-def test_placeholders_of_what_it_extends_are_filled_too(repository):
-    """And reported with the line of the file that has them."""
+def test_placeholders_of_the_base_are_filled_too(repository):
+    """Missing values have the line of the file with the placeholder."""
     repository.write("configs/environments/staging.yaml", TEXT)
     repository.write("configs/environments/far.yaml", "description: y\nextends: staging\nvariables: {a: {c: {d: 1}}}\n")
     environment = filled_environment(repository.root, "far", {"SITE": "http://site"})

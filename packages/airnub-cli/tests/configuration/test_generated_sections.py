@@ -1,6 +1,4 @@
-"""CODEOWNERS.
-Repetition.
-"""
+"""Generated sections: CODEOWNERS, lines of pyproject.toml, and services of Compose."""
 
 import pytest
 import yaml
@@ -13,7 +11,7 @@ TWO = [Registered(id=name, display_name="D", owner=f"team-{name}", contacts=["c"
 
 
 def test_a_department_owns_all_its_files():
-    """Folder, Variables and pool; departments in the order of their names."""
+    """Folder, Variables and pool; departments sorted by name."""
     text = codeowners(Registry(organisation="Acme-1", departments=TWO))
     assert text.splitlines()[1:6] == [
         "",
@@ -24,16 +22,16 @@ def test_a_department_owns_all_its_files():
     ]
 
 
-def test_the_platforms_team_owns_what_all_share():
-    """Its lines come first, since of several that match GitHub takes the last: pools stay with their departments."""
+def test_the_platform_team_owns_shared_files():
+    """Its lines are first: the last match counts on GitHub, so pools belong to their departments."""
     lines = codeowners(Registry(organisation="acme", platform_owner="platform", departments=TWO)).splitlines()
     shared = ("/.github/", "/infra/", "/configs/environments/", "/packages/", "/uv.lock")
     places = [lines.index(f"{place} @acme/platform") for place in shared]
     assert max(places) < lines.index("/infra/work-pools/a.yaml @acme/team-a")
 
 
-def test_without_an_organisation_there_is_none():
-    """Nobody knows whose teams they are."""
+def test_without_an_organisation_there_are_no_codeowners():
+    """The organisation of the teams is unknown."""
     assert codeowners(Registry(platform_owner="platform", departments=TWO)) is None
 
 
@@ -76,7 +74,7 @@ services:
 
 
 def test_a_line_of_the_template_is_repeated(tmp_path):
-    """Sorted; what is gone goes, and shared packages are no departments."""
+    """Sorted; lines of removed departments are removed, and those of shared packages are kept."""
     path = tmp_path / "x.toml"
     path.write_text(TOML)
     made = repeated_lines(path, ["new", "alpha"])
@@ -89,15 +87,15 @@ def test_a_line_of_the_template_is_repeated(tmp_path):
 
 
 def test_a_line_that_cannot_be_repeated_is_a_mistake(tmp_path):
-    """With what is expected."""
+    """The error has the expected form."""
     path = tmp_path / "x.toml"
     path.write_text('name = "department_template"\n')
     with pytest.raises(ConfigurationError, match="expected each mention of department_template to be a line"):
         repeated_lines(path, ["new"])
 
 
-def test_services_come_and_go(tmp_path):
-    """New ones as the template's, in the order of names; others stay as they are."""
+def test_services_are_added_and_removed(tmp_path):
+    """New ones are copied from the template, sorted by name; others are unchanged."""
     path = tmp_path / "docker-compose.yml"
     path.write_text(COMPOSE)
     assert repeated_services(path, TEMPLATE, ["beta"]) == COMPOSE
@@ -111,7 +109,7 @@ def test_services_come_and_go(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["a: [\n", "x: 1\n", "services: {server: {image: s}}\n"])
-def test_a_file_of_another_form_is_a_mistake(tmp_path, text):
+def test_a_file_of_a_different_form_is_a_mistake(tmp_path, text):
     """It is named, and not written."""
     path = tmp_path / "docker-compose.yml"
     path.write_text(text)

@@ -1,4 +1,4 @@
-"""Overlays."""
+"""Overrides merged over a base."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,19 +13,19 @@ VALUES = st.recursive(
 
 
 def test_mappings_are_merged_and_all_else_is_replaced():
-    """Keys that are not named stay; a list is replaced as a whole."""
+    """Other keys are kept; a list is replaced as a whole."""
     base = {"network": {"connections": 4, "attempts": 2}, "urls": ["a", "b"], "store": "data"}
     changes = {"network": {"attempts": 9}, "urls": ["c"]}
     assert overlay(base, changes) == {"network": {"connections": 4, "attempts": 9}, "urls": ["c"], "store": "data"}
 
 
 def test_null_removes_a_key():
-    """So that the default holds again; a key that is not there is no mistake."""
+    """So the default applies again; a missing key is no mistake."""
     assert overlay({"a": 1, "b": {"c": 2, "d": 3}}, {"a": None, "b": {"c": None}, "e": None}) == {"b": {"d": 3}}
 
 
-def test_a_mapping_takes_the_place_of_something_else():
-    """What stood there has no keys to keep, and `null` in it removes nothing."""
+def test_a_mapping_replaces_a_scalar():
+    """There are no keys to keep, and `null` in it removes nothing."""
     assert overlay({"store": "data"}, {"store": {"block": "s3-bucket/x", "index": None}}) == {
         "store": {"block": "s3-bucket/x"}
     }
@@ -33,13 +33,13 @@ def test_a_mapping_takes_the_place_of_something_else():
 
 @given(VALUES)
 def test_no_changes_change_nothing(base):
-    """An empty mapping leaves a mapping as it is."""
+    """An empty mapping leaves a mapping unchanged."""
     if isinstance(base, dict):
         assert overlay(base, {}) == base
 
 
 @given(VALUES, VALUES)
-def test_twice_is_as_once(base, changes):
-    """Changes that are laid over again find nothing to do."""
+def test_a_merge_is_idempotent(base, changes):
+    """The second merge changes nothing."""
     once = overlay(base, changes)
     assert overlay(once, changes) == once

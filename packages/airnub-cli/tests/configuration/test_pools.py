@@ -1,6 +1,4 @@
-"""Base job templates.
-Work pools as their files say them.
-"""
+"""Work pool files, and base job templates."""
 
 from datetime import date
 
@@ -20,8 +18,8 @@ from airnub_cli.configuration.pools import (
 
 
 @pytest.mark.parametrize("kind", ["docker", "process", "kubernetes"])
-def test_defaults_are_put_in(kind):
-    """Into the worker's own template; which stays as it is for the next pool."""
+def test_defaults_are_set_in_a_copy_of_the_template(kind):
+    """The worker's own template is unchanged for the next pool."""
     plain = base_job_template(kind, {})
     made = base_job_template(kind, {"env": {"A": "b"}})
     assert made["variables"]["properties"]["env"]["default"] == {"A": "b"}
@@ -30,8 +28,8 @@ def test_defaults_are_put_in(kind):
     assert made["job_configuration"] == plain["job_configuration"]
 
 
-def test_what_a_worker_would_not_understand():
-    """A variable that it does not have, a value of another type; each with its place."""
+def test_job_variables_that_a_worker_rejects():
+    """Unknown ones and values of the wrong type, each with its place."""
     wrong = dict(
         wrong_defaults(
             "docker",
@@ -67,21 +65,21 @@ def test_what_a_worker_would_not_understand():
         ),
     ],
 )
-def test_what_was_expected_and_what_to_do(variables, message):
-    """Quotes only where they would make it right."""
+def test_messages_have_the_expected_type_and_the_fix(variables, message):
+    """Quotes are suggested only if they would make it valid."""
     assert [said for _, said in wrong_defaults("docker", variables)] == [message]
 
 
-def test_each_type_has_its_own():
-    """Memory is nothing that a process has."""
+def test_each_type_has_its_own_job_variables():
+    """A process has no memory limit."""
     assert list(wrong_defaults("docker", {"mem_limit": "1g"})) == []
     assert [place for place, _ in wrong_defaults("process", {"mem_limit": "1g"})] == [("mem_limit",)]
     assert {"mem_limit", "image", "env"} <= set(job_variables("docker"))
     assert {"mem_limit", "image", "env"} & set(job_variables("process")) == {"env"}
 
 
-def test_a_manifest_is_laid_over_that_of_the_worker():
-    """Mappings are merged, so that what the worker counts on stays; a list is replaced, and only for this pool."""
+def test_a_manifest_is_merged_over_the_workers():
+    """Required values are kept; a list is replaced, only for this pool."""
     plain = base_job_template("kubernetes", {})["job_configuration"]["job_manifest"]
     more = {"spec": {"template": {"spec": {"hostNetwork": False, "containers": [{"name": "prefect-job"}]}}}}
     made = base_job_template("kubernetes", {}, more)["job_configuration"]["job_manifest"]
@@ -91,8 +89,8 @@ def test_a_manifest_is_laid_over_that_of_the_worker():
     assert base_job_template("kubernetes", {})["job_configuration"]["job_manifest"] == plain
 
 
-def test_a_manifest_that_the_worker_could_not_fill():
-    """A placeholder for a job variable that there is none of; a manifest where there are no jobs."""
+def test_an_invalid_manifest():
+    """A placeholder for an unknown job variable; a manifest of a type without jobs."""
     manifest = {"spec": {"containers": [{"image": "{{ image }}", "args": "{{ comand }}"}, {"name": "a"}], "b": 1}}
     [(place, message)] = wrong_manifest("kubernetes", manifest)
     assert place == ("spec", "containers", 0, "args")
@@ -101,14 +99,14 @@ def test_a_manifest_that_the_worker_could_not_fill():
 
 
 @pytest.mark.parametrize("right", ["1", "0.5", "500m", "128974848", "123Mi", "2Gi", "1.5G"])
-def test_quantities_as_kubernetes_writes_them(right):
+def test_valid_quantities_of_kubernetes(right):
     """Of processors and of bytes."""
     assert list(wrong_defaults("kubernetes", {"cpu_limit": right, "memory_request": right})) == []
 
 
 @pytest.mark.parametrize("wrong", ["2g", "512m b", "1 Gi", "2GiB", "", "two"])
-def test_quantities_that_kubernetes_would_refuse(wrong):
-    """Docker's, above all: `2g` is memory there, and nothing here."""
+def test_invalid_quantities_of_kubernetes(wrong):
+    """Mostly those of Docker, such as `2g`."""
     [(place, message)] = wrong_defaults("kubernetes", {"memory_limit": wrong})
     assert place == ("memory_limit",)
     assert message == f"memory_limit: expected a quantity of Kubernetes such as 500m or 2Gi, found {wrong!r}"
@@ -123,15 +121,15 @@ def pool(tmp_path):
 
 
 def test_pools_are_files(tmp_path, pool):
-    """By name; none where there is no folder, and none for what several have in common."""
+    """By name; none without a folder, and none for shared files."""
     for name in ("_docker", "one", "two"):
         pool(name, "job_variables: {}\n")
     assert list(pool_files(tmp_path)) == ["one", "two"]
     assert pool_files(tmp_path / "infra") == {}
 
 
-def test_mistakes_are_told_beside_what_is_right(tmp_path, pool):
-    """Of every file, with their lines."""
+def test_valid_pools_are_returned_with_the_mistakes_of_others(tmp_path, pool):
+    """All mistakes of all files, with their lines."""
     pool("broken", "name: [\n")
     pool("one", "name: one\ntype: docker\n")
     pool("two", "name: two\ntype: dcoker\nqueue: []\n")
@@ -146,8 +144,8 @@ def test_mistakes_are_told_beside_what_is_right(tmp_path, pool):
     ("asked", "environment", "expected"),
     [("process", "kubernetes", "process"), (None, "kubernetes", "kubernetes"), (None, None, "docker")],
 )
-def test_of_which_type_it_is(asked, environment, expected):
-    """As asked for, else as the environment says, else as its own file says."""
+def test_the_type_of_a_pool(asked, environment, expected):
+    """The requested one, else the environment's, else that in its own file."""
     pool = PoolFile(name="one", type="docker")
     assert type_of(pool, EnvironmentFile(description="x", kind=environment), asked) == expected
     assert type_of(pool, None, asked) == (asked or "docker")

@@ -1,7 +1,5 @@
 # ruff: noqa: F811  # fixtures of another folder
-"""Names of a department.
-The registry.
-"""
+"""Names of a department, and the registry."""
 
 import pytest
 from deployed_workspace import house  # noqa: F401
@@ -11,7 +9,7 @@ from airnub_prefect.errors import ConfigurationError
 
 
 def test_each_form_of_the_name_becomes_that_of_the_department():
-    """The name for people is left alone where none is said."""
+    """The display name is kept if none is given."""
     text = "department_template department-template Department Template dept_department_template_x"
     assert renamed(text, Names("my_orders", "Mine")) == "my_orders my-orders Mine dept_my_orders_x"
     assert renamed("Department Template", Names("my_orders")) == "Department Template"
@@ -26,8 +24,8 @@ def test_departments_are_found_by_their_id(house):
     assert registry.named("nobody") is None
 
 
-def test_what_nobody_needs_to_say(house):
-    """A cost centre, and the organisation whose teams the owners are."""
+def test_optional_values(house):
+    """The cost centre, and the organisation of the owning teams."""
     text = (house.root / "configs" / "departments.yaml").read_text()
     assert load_registry(house.root).organisation is None
     house.write(
@@ -37,16 +35,16 @@ def test_what_nobody_needs_to_say(house):
     assert (registry.organisation, registry.departments[0].cost_centre) == ("acme", "C7")
 
 
-def test_an_id_comes_once(house):
-    """Or nobody could say whose the department is."""
+def test_an_id_is_unique(house):
+    """Otherwise the owner would be ambiguous."""
     text = (house.root / "configs" / "departments.yaml").read_text()
     house.write("configs/departments.yaml", text + text.removeprefix("departments:\n"))
     with pytest.raises(ConfigurationError, match="each id once, found department_for_deploying more"):
         load_registry(house.root)
 
 
-def test_a_registry_says_everything(house):
-    """What is missing or misspelt is told with its line."""
+def test_mistakes_in_the_registry_have_lines(house):
+    """Missing and misspelt keys."""
     house.write("configs/departments.yaml", "departments:\n  - {id: a-b, owner: o, contacts: [], status: gone, x: 1}\n")
     with pytest.raises(ConfigurationError) as error:
         load_registry(house.root)

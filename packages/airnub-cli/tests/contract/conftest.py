@@ -79,7 +79,7 @@ class Shop:
         target.write_text(text)
 
     def change(self, path, old, new):
-        """Replace the first occurrence of what must be there."""
+        """Replace the first occurrence of a text, which must exist."""
         text = (self.root / path).read_text()
         assert old in text
         self.write(path, text.replace(old, new, 1))
@@ -87,7 +87,7 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path, monkeypatch):
-    """What was imported of it is forgotten after the test."""
+    """A workspace whose imported modules are forgotten after the test."""
     made = Shop(tmp_path)
     made.write(
         "pyproject.toml",

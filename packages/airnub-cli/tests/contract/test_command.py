@@ -1,6 +1,4 @@
-"""Which contracts a name means.
-The command.
-"""
+"""The command `airnub contract`, and the selection of contracts by name."""
 
 import pytest
 import yaml
@@ -35,7 +33,7 @@ def test_all_one_or_one_version(shop):
     ],
 )
 def test_a_name_that_is_not_published(shop, name, advice):
-    """With the nearest one, or all."""
+    """The error has the nearest name, or all."""
     expected = "expected a contract as DEPARTMENT/NAME or DEPARTMENT/NAME.vN, found none of this name"
     with pytest.raises(ConfigurationError) as caught:
         names(shop, "shop/sales", name)
@@ -43,7 +41,7 @@ def test_a_name_that_is_not_published(shop, name, advice):
 
 
 def test_a_workspace_that_publishes_nothing(shop):
-    """Then there is nothing to name."""
+    """The error says so."""
     for path in (shop.root / "departments/shop/contracts").iterdir():
         path.unlink()
     assert names(shop) == []
@@ -59,7 +57,7 @@ def run(*arguments):
 
 
 def test_all_contracts_on_stdout(shop):
-    """A YAML document each, and nothing else there, whatever modules print."""
+    """One YAML document each, and nothing else, even if imported modules print."""
     done = run()
     assert done.exit_code == 0, done.stderr
     documents = list(yaml.safe_load_all(done.stdout))
@@ -69,7 +67,7 @@ def test_all_contracts_on_stdout(shop):
 
 
 def test_one_contract_in_a_file(shop):
-    """Which is made with its folder."""
+    """Its folder is created."""
     done = run("shop/sales.v2", "-o", "made/sales.yaml")
     assert (done.exit_code, done.stdout) == (0, "")
     assert yaml.safe_load((shop.root / "made/sales.yaml").read_text())["id"] == "shop.sales.v2"
@@ -85,7 +83,7 @@ def test_a_file_each_in_a_folder(shop):
     ]
 
 
-def test_several_contracts_are_no_file(shop):
+def test_several_contracts_need_a_folder(shop):
     """Nothing is written."""
     done = run("shop/sales", "-o", "sales.yaml")
     assert done.exit_code == 2
@@ -94,7 +92,7 @@ def test_several_contracts_are_no_file(shop):
 
 
 def test_a_wrong_name(shop):
-    """Every one, with the nearest that there is."""
+    """All wrong names are reported, with the nearest ones."""
     done = run("shop/sale", "shop/ship")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "shop/sale: expected a contract as DEPARTMENT/NAME or DEPARTMENT/NAME.vN" in done.stderr
@@ -112,21 +110,21 @@ def test_a_wrong_name(shop):
     ],
 )
 def test_a_mistake_in_a_file_is_named(shop, path, old, new, expected):
-    """With its place, and nothing is printed."""
+    """With its place; nothing is printed."""
     shop.change(path, old, new)
     done = run("shop/sales.v1")
     assert (done.exit_code, done.stdout) == (2, "")
     assert expected in done.stderr
 
 
-def test_a_mistake_in_another_contract_hinders_none(shop):
-    """It is named by `airnub check`, or when that one is exported."""
+def test_a_mistake_in_a_different_contract_does_not_matter(shop):
+    """`airnub check` reports it, and so does the export of that contract."""
     shop.change("departments/shop/contracts/shipped.v1.yaml", "kind", "knid")
     assert run("shop/sales.v1").exit_code == 0
     assert run().exit_code == 2
 
 
 def test_outside_of_a_workspace(tmp_path, monkeypatch):
-    """A mistake of the call."""
+    """Exit status 2."""
     monkeypatch.chdir(tmp_path)
     assert run().exit_code == 2

@@ -1,4 +1,4 @@
-"""Contracts as documents of the standard, held against its JSON schema."""
+"""Contracts as documents of the standard, validated by its JSON schema."""
 
 import json
 from importlib.resources import files
@@ -14,7 +14,7 @@ from airnub_cli.workspace import Workspace, importable
 
 @pytest.fixture
 def schema():
-    """The standard's own, of a package that is not there where this member is tested alone."""
+    """The standard's own schema, from a package that is missing where this member is tested in isolation."""
     pytest.importorskip("open_data_contract_standard")
     return json.loads(files("open_data_contract_standard").joinpath("schema.json").read_text())
 
@@ -29,18 +29,18 @@ def document(shop, name="sales", number=1, servers=()):
 
 
 def properties(shop):
-    """Of the dataset, by name."""
+    """The columns of the dataset, by name."""
     return {one["name"]: one for one in document(shop)["schema"][0]["properties"]}
 
 
 def test_the_schema_is_of_the_version_that_is_written(schema):
-    """Of the package that the lock holds."""
+    """The version of the locked package."""
     assert schema["properties"]["apiVersion"]["default"] == API_VERSION
 
 
 @pytest.mark.parametrize("which", [("sales", 1), ("sales", 2), ("shipped", 1)])
 def test_a_document_is_valid(shop, schema, which):
-    """Every type and kind of check, and where it is; an unknown key would be found."""
+    """With every type and kind of check, and locations; unknown keys would be found."""
     found = document(shop, *which, servers=servers_of(shop.root, "shop", which[0]))
     validator = pytest.importorskip("jsonschema").Draft201909Validator(schema)
     assert [error.message for error in validator.iter_errors(found)] == []
@@ -106,7 +106,7 @@ def test_a_table_and_its_columns(shop):
 
 
 def test_checks_are_quality(shop):
-    """In the standard's metrics where it has them, by name and severity; others are the engine's."""
+    """Metrics of the standard, by name and severity; others are those of the engine."""
     checks = {one["name"]: one for one in document(shop)["schema"][0]["quality"]}
     for one in properties(shop).values():
         checks |= {check["name"]: check for check in one.get("quality", []) if "name" in check}
@@ -143,7 +143,7 @@ def test_checks_are_quality(shop):
 
 
 def test_accepted_values_and_freshness(shop):
-    """Values are a metric of the column, freshness is a service level."""
+    """Accepted values are a metric of the column, freshness is a service level."""
     [values] = properties(shop)["shop"]["quality"]
     assert (values["metric"], values["arguments"]) == ("invalidValues", {"validValues": ["north", "south"]})
     levels = [(one["property"], one["element"], one["value"], one["unit"]) for one in document(shop)["slaProperties"]]
@@ -154,7 +154,7 @@ def test_accepted_values_and_freshness(shop):
 
 
 def test_the_second_version_has_a_table_of_its_own(shop):
-    """And no partitioning that the first one has."""
+    """Without the partitioning of the first."""
     found = document(shop, number=2)
     assert (found["id"], found["version"]) == ("shop.sales.v2", "2")
     assert found["schema"][0]["physicalName"] == "sales.v2"
@@ -162,7 +162,7 @@ def test_the_second_version_has_a_table_of_its_own(shop):
 
 
 def test_an_event_has_the_types_of_json(shop):
-    """Under the name that triggers wait for, without a server."""
+    """With the name that triggers use, and without a server."""
     found = document(shop, "shipped")
     assert "servers" not in found
     [event] = found["schema"]
@@ -178,8 +178,8 @@ def test_an_event_has_the_types_of_json(shop):
     }
 
 
-def test_what_a_contract_leaves_out_is_as_its_code_has_it(shop):
-    """One of before there were checks is exported with those of the code."""
+def test_omitted_values_are_those_of_the_code(shop):
+    """A contract without `checks` is exported with those of its code."""
     path = "departments/shop/contracts/sales.v1.yaml"
     text = (shop.root / path).read_text()
     shop.write(path, text[: text.index("checks:")])

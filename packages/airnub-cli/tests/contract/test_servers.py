@@ -1,4 +1,4 @@
-"""Where a dataset is, in each environment."""
+"""The locations of a dataset in each environment."""
 
 import pytest
 
@@ -16,7 +16,7 @@ variables:
 
 
 def servers(shop):
-    """Of the dataset, without descriptions."""
+    """The servers of the dataset, without descriptions."""
     return [
         {key: value for key, value in one.items() if key != "description"}
         for one in servers_of(shop.root, "shop", "sales.v2")
@@ -24,7 +24,7 @@ def servers(shop):
 
 
 def production(shop, block):
-    """The server of an environment whose datasets are behind a block."""
+    """The server of an environment whose datasets are in a block's bucket."""
     shop.write("configs/environments/production.yaml", PRODUCTION.replace("BLOCK", block))
     local, there = servers(shop)
     assert local == {"server": "local", "environment": "local", **LOCAL}
@@ -57,14 +57,14 @@ def test_the_same_place_everywhere_is_one_server(shop):
     ],
 )
 def test_a_bucket_by_its_block(shop, block, fields, server):
-    """As its file says it; its credentials are not looked at."""
+    """From the block's file; its credentials are not read."""
     shop.write("configs/blocks/lake.yaml", f"name: lake\ntype: {block.partition('/')[0]}\nfields: {fields}\n")
     assert production(shop, block) == {**server, "location": f"{server['location']}/sales.v2"}
 
 
 @pytest.mark.parametrize("fields", ["{bucket_name: '${BUCKET}'}", "{bucket_folder: x}"])
-def test_a_place_that_files_do_not_have(shop, fields):
-    """A server of the kind `custom` that says so: what fills it in is of the machine that applies it."""
+def test_a_location_that_files_do_not_have(shop, fields):
+    """A server of the type `custom`: the value is known only where the environment is applied."""
     assert production(shop, "s3-bucket/lake") == {"type": "custom", "dataset": "sales.v2"}
     shop.write("configs/blocks/lake.yaml", f"name: lake\ntype: s3-bucket\nfields: {fields}\n")
     assert production(shop, "s3-bucket/lake") == {"type": "custom", "dataset": "sales.v2"}
@@ -75,7 +75,7 @@ def test_a_place_that_files_do_not_have(shop, fields):
 
 
 def test_a_department_without_a_processing_has_no_server(shop):
-    """Nor has one whose settings name no place."""
+    """Nor one whose settings have no location."""
     shop.write(SETTINGS, "store: x\n")
     assert servers(shop) == []
     (shop.root / SETTINGS).unlink()

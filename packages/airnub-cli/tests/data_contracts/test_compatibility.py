@@ -11,12 +11,12 @@ LEAVE = "leave v1 as it was, and publish the change as v2 beside it until beta_d
 
 
 def wrong_of_readers(house):
-    """What is told of readers."""
+    """The mistakes of readers."""
     return house.told(check_readers(house.workspace, read_publications(house.workspace)))
 
 
-def test_nothing_that_nobody_reads_breaks_anybody(publishing):
-    """A field more, one less that is not read, and a shorter key, are no mistake."""
+def test_changes_of_unread_fields_are_valid(publishing):
+    """Adding a field, removing an unread one, and shortening the key."""
     assert wrong_of_readers(publishing) == []
     publishing.change(CONTRACT, "  wind: {type: float64, nullable: true}\n", "  snow: float64\n")
     publishing.change(CONTRACT, "[place, day]", "[place]")
@@ -34,21 +34,21 @@ def test_nothing_that_nobody_reads_breaks_anybody(publishing):
         ("unit: mm", "unit: mm, nullable: true", f"expected a value every time, found nullable: true in {CONTRACT}:8"),
     ],
 )
-def test_a_change_of_a_field_names_who_reads_it(publishing, old, new, told):
-    """With the line there and the line here, what was expected, what was found, and what to do."""
+def test_a_change_of_a_field_names_its_reader(publishing, old, new, told):
+    """With both lines, the expected and found type, and what to do."""
     publishing.change(CONTRACT, old, new)
     assert wrong_of_readers(publishing) == [f"{READS}:8: beta_dept reads rain of alpha_dept/rain v1, {told}; {LEAVE}"]
 
 
-def test_a_reader_that_can_do_without_takes_what_may_be_null(publishing):
-    """It says so."""
+def test_a_reader_of_nullable_values(publishing):
+    """It declares that it accepts null."""
     publishing.change(CONTRACT, "unit: mm", "unit: mm, nullable: true")
     publishing.change(READS, "unit: mm", "unit: mm, nullable: true")
     assert wrong_of_readers(publishing) == []
 
 
-def test_rows_that_are_told_apart_by_more(publishing):
-    """Who joins by the old key would get rows twice."""
+def test_a_longer_key(publishing):
+    """A join by the old key would duplicate rows."""
     publishing.change(CONTRACT, "[place, day]", "[place, day, wind]")
     publishing.change(CONTRACT, "float64, nullable: true", "float64")
     expected = f"expected one row for each place, day, found place, day, wind in {CONTRACT}:4"
@@ -58,7 +58,7 @@ def test_rows_that_are_told_apart_by_more(publishing):
 
 
 def test_every_reader_is_named(publishing):
-    """Each with a line of its own."""
+    """Each with its own line."""
     publishing.write("departments/alpha_dept/reads.yaml", (publishing.root / READS).read_text())
     publishing.change(CONTRACT, "rain: {type: float64", "rain: {type: int64")
     first, second = wrong_of_readers(publishing)
@@ -66,8 +66,8 @@ def test_every_reader_is_named(publishing):
     assert second.startswith("departments/beta_dept/reads.yaml:8: beta_dept reads rain of alpha_dept/rain v1")
 
 
-def test_a_version_that_is_gone(publishing):
-    """It has to stay beside the next one; the message says which there is."""
+def test_a_removed_version(publishing):
+    """It has to be kept beside the next one; the message names the existing versions."""
     (publishing.root / CONTRACT).rename(publishing.root / CONTRACT.replace("v1", "v2"))
     assert wrong_of_readers(publishing) == [
         f"{READS}:2: beta_dept reads alpha_dept/rain v1, expected {CONTRACT}, found v2 alone; "
@@ -75,8 +75,8 @@ def test_a_version_that_is_gone(publishing):
     ]
 
 
-def test_a_name_that_nobody_publishes(publishing):
-    """The nearest one is named; without one near, none."""
+def test_an_unknown_contract(publishing):
+    """With the nearest name, if there is one."""
     publishing.change(READS, "alpha_dept/rain", "alpa_dept/rain")
     [told] = wrong_of_readers(publishing)
     assert told.endswith("found none; did you mean 'alpha_dept/rain'?")
@@ -85,14 +85,14 @@ def test_a_name_that_nobody_publishes(publishing):
     assert told.endswith("expected departments/orders/contracts/shipped.v1.yaml, found none")
 
 
-def test_a_contract_that_is_wrong_breaks_nobody_yet(publishing):
-    """It is told by itself first."""
+def test_an_invalid_contract_is_reported_first(publishing):
+    """Its readers are not."""
     publishing.change(CONTRACT, "kind", "knid")
     assert wrong_of_readers(publishing) == []
 
 
-def test_a_department_that_retires_makes_nothing_any_more(publishing):
-    """Who is still active and reads it is named."""
+def test_a_retired_department_publishes_nothing(publishing):
+    """Its active readers are named."""
     publishing.change("configs/departments.yaml", "status: active", "status: retired")
     [told] = wrong_of_readers(publishing)
     assert told.startswith(f"{READS}:2: beta_dept reads alpha_dept/rain v1, expected an active department, found")
@@ -110,7 +110,7 @@ TRIGGER = (
 
 
 def test_a_trigger_waits_for_a_published_event(publishing):
-    """Of a version that somebody sends, and said in what the department reads; else with its line."""
+    """A published version that `reads.yaml` declares; else it is a mistake with its line."""
     path = "departments/beta_dept/prefect.yaml"
     publishing.write(path, (publishing.root / path).read_text() + TRIGGER)
     contract = "departments/alpha_dept/contracts/shipped.v1.yaml"
@@ -125,8 +125,8 @@ def test_a_trigger_waits_for_a_published_event(publishing):
     assert wrong_of_readers(publishing) == []
 
 
-def test_who_sends_an_event_may_wait_for_it(publishing):
-    """Its own needs no word in `reads.yaml`; and neither does an automation, which is nobody's."""
+def test_the_sender_of_an_event_may_wait_for_it(publishing):
+    """Without an entry in `reads.yaml`; automations need none either."""
     path = "departments/alpha_dept/prefect.yaml"
     publishing.write(path, (publishing.root / path).read_text() + TRIGGER)
     publishing.write("configs/automations/notify.yaml", "expect: [airnub.alpha_dept.shipped.v1]\n")
@@ -143,8 +143,8 @@ def test_who_sends_an_event_may_wait_for_it(publishing):
     ("key", "wanted", "told"),
     [(("a",), ("a", "b"), True), (("a", "b"), ("a",), False), ((), ("a",), False), (("a",), ("a",), True)],
 )
-def test_rows_told_apart(key, wanted, told):
-    """By some of the fields, then by all."""
+def test_keys_that_identify_rows(key, wanted, told):
+    """Some of the fields do, then all."""
     assert tells_apart(key, wanted) is told
 
 
@@ -164,8 +164,8 @@ def test_rows_told_apart(key, wanted, told):
         ("[here, there]", "[here, there, x]", 6, f"expected one of here, there, found x as well in {CONTRACT}:6"),
     ],
 )
-def test_a_looser_check_names_who_relies_on_it(checking, old, new, line, expected):
-    """At the line of what it says it reads, as a changed field does."""
+def test_a_looser_check_names_its_readers(checking, old, new, line, expected):
+    """At the line of `reads.yaml`, like a changed field."""
     assert wrong_of_readers(checking) == []
     checking.change(CONTRACT, old, new)
     [found] = wrong_of_readers(checking)
@@ -175,7 +175,7 @@ def test_a_looser_check_names_who_relies_on_it(checking, old, new, line, expecte
 
 
 def test_a_looser_check_on_which_no_reader_relies_breaks_none(checking):
-    """Nor does a tighter one: readers get what they relied on, and more."""
+    """A tighter check does not either, since it keeps the promise."""
     checking.change(READS, "      row_count: {check: row_count, minimum: 100}\n", "")
     checking.change(CONTRACT, "minimum: 100", "minimum: 1")
     checking.change(CONTRACT, "within: 36h", "within: 90m")
@@ -184,8 +184,8 @@ def test_a_looser_check_on_which_no_reader_relies_breaks_none(checking):
     assert wrong_of_readers(checking) == []
 
 
-def test_of_code_that_is_not_known_nothing_is_reported(checking):
-    """What a contract leaves out is in its code, which is looked at with it."""
+def test_without_the_code_nothing_is_reported(checking):
+    """Values that a contract omits are in its code, and are checked with it."""
     checking.change(CONTRACT, "checks:", "#")
     for line in (
         "  row_count: {check: row_count, minimum: 100}\n",
@@ -203,12 +203,12 @@ READER = (
 
 
 def wrong(house):
-    """All that is told of what is published."""
+    """All mistakes of what is published."""
     return house.told(check_data_contracts(house.workspace))
 
 
 def test_a_contract_that_is_kept(publishing):
-    """Nothing to tell; to make more than is published, or to promise less, is no mistake."""
+    """No mistake: code may publish more than the contract promises."""
     publishing.change(CODE, '"place": (', '"more": ("List(Int8)", True), "place": (')
     publishing.change(CODE, '("float64", True)', '("float64", False)')
     assert wrong(publishing) == []
@@ -226,7 +226,7 @@ def test_a_contract_that_is_kept(publishing):
         ),
     ],
 )
-def test_code_that_makes_something_else_names_the_readers(publishing, old, new, told):
+def test_code_that_differs_names_the_readers(publishing, old, new, told):
     """At the line of the contract, with the line of each reader."""
     publishing.change(CODE, old, new)
     [found] = wrong(publishing)
@@ -234,8 +234,8 @@ def test_code_that_makes_something_else_names_the_readers(publishing, old, new, 
     assert found.endswith(f" at alpha_dept.datasets:DATASETS; {READER}")
 
 
-def test_what_nobody_reads_may_change_on_either_side(publishing):
-    """But both have to say the same."""
+def test_unread_fields_may_change_on_either_side(publishing):
+    """But contract and code must agree."""
     publishing.change(CODE, '"wind": ("float64"', '"wind": ("string"')
     [told] = wrong(publishing)
     assert told.startswith(f"{CONTRACT}:9: wind: expected float64, found string")
@@ -244,8 +244,8 @@ def test_what_nobody_reads_may_change_on_either_side(publishing):
     assert wrong(publishing) == []
 
 
-def test_rows_that_the_code_tells_apart_by_more(publishing):
-    """Whoever relies on the key is named."""
+def test_a_longer_key_in_the_code(publishing):
+    """Readers that rely on the key are named."""
     publishing.change(CODE, '("place", "day"))', '("place", "day", "wind"))')
     [told] = wrong(publishing)
     assert told.startswith(f"{CONTRACT}:4: expected one row for each place, day, found place, day, wind at")
@@ -265,30 +265,30 @@ def test_rows_that_the_code_tells_apart_by_more(publishing):
         ),
     ],
 )
-def test_code_that_is_not_there(publishing, old, new, told):
-    """A contract without code is kept by nobody."""
+def test_missing_code(publishing, old, new, told):
+    """A contract must name existing code."""
     publishing.change(CONTRACT, old, new)
     [found] = wrong(publishing)
     assert found.startswith(f"{CONTRACT}:3: ")
     assert told in found
 
 
-def test_a_version_that_is_made_no_more(publishing):
-    """What the flow makes is in the mapping, so what is taken out there is told."""
+def test_a_version_without_code(publishing):
+    """The mapping of versions has the code of each, so a removed one is reported."""
     publishing.change(CODE, '{"rain":', '{"rain.v2":')
     [told] = wrong(publishing)
     assert told.startswith(f"{CONTRACT}:3: expected rain in alpha_dept.datasets:DATASETS, found rain.v2")
 
 
-def test_code_of_another_version(publishing):
-    """It would be told apart by nobody."""
+def test_code_of_a_different_version(publishing):
+    """It would be published under the wrong version."""
     publishing.change(CODE, '"rain", 1', '"rain", 2')
     [told] = wrong(publishing)
     assert told.endswith("expected the dataset rain v1 at alpha_dept.datasets:DATASETS, found the dataset rain v2")
 
 
-def test_code_that_cannot_say_what_it_makes(publishing):
-    """A mistake like any other, and all others are told, too."""
+def test_code_that_raises(publishing):
+    """It is a mistake like any other, and all others are reported, too."""
     publishing.change(CODE, "return ContractSchema", "raise ZeroDivisionError; ContractSchema")
     [told] = wrong(publishing)
     assert told.startswith(
@@ -296,14 +296,14 @@ def test_code_that_cannot_say_what_it_makes(publishing):
     )
 
 
-def test_sources_that_cannot_be_read_are_told_elsewhere(publishing):
-    """Nothing of them is imported."""
+def test_broken_sources_are_reported_elsewhere(publishing):
+    """They are not imported."""
     publishing.write(CODE, "def")
     assert list(check_data_contracts(publishing.workspace, {"alpha_dept"})) == []
 
 
 def test_a_real_dataset(publishing):
-    """Its columns are what is compared."""
+    """Its columns are compared."""
     pytest.importorskip("polars")
     text = (
         "import polars as pl\nfrom airnub_data import Column, Csv, Dataset\n"
@@ -318,7 +318,7 @@ def test_a_real_dataset(publishing):
 
 
 def test_a_real_event(publishing):
-    """The fields of its payload are what is compared."""
+    """The fields of its payload are compared."""
     publishing.write(
         "departments/alpha_dept/src/alpha_dept/events.py",
         "from airnub_prefect.events import EventType\nfrom pydantic import BaseModel\n\n\n"
@@ -335,8 +335,8 @@ def test_a_real_event(publishing):
     assert wrong(publishing) == [f"{path}:6: {expected}; no department reads it: change the contract or the code"]
 
 
-def test_types_that_are_built_of_others(publishing):
-    """Spaces do not count; another scale does, and readers are held to it too."""
+def test_nested_types(publishing):
+    """White space does not matter; a different scale does, also for readers."""
     field = "rain: {type: float64, unit: mm}"
     publishing.change(CONTRACT, field, 'rain: {type: "struct(mm: decimal( 12, 2 ), at: list( date ))"}')
     publishing.change(READS, field, 'rain: "struct(mm:decimal(12,2),at:list(date))"')
@@ -359,7 +359,7 @@ def test_types_that_are_built_of_others(publishing):
     ],
 )
 def test_a_wrong_type_has_its_line(publishing, name, expected):
-    """Without quotes a comma ends the type in YAML; then it is said to put it in quotes."""
+    """A comma ends an unquoted type in YAML; the message suggests quotes."""
     publishing.change(CONTRACT, "rain: {type: float64, unit: mm}", f"rain: {{type: {name}}}")
     found = [one for one in wrong(publishing) if one.startswith(f"{CONTRACT}:8: ")]
     assert any(expected in one for one in found), found
@@ -371,7 +371,7 @@ CHECKS = (
 
 
 def test_checks_that_are_kept(checking):
-    """Nothing to tell."""
+    """No mistake."""
     assert wrong(checking) == []
 
 
@@ -426,13 +426,13 @@ def test_code_that_checks_less_names_the_readers(checking, old, new, line, expec
 
 
 def test_a_check_that_has_a_new_name_in_the_code(checking):
-    """What it says is what was promised."""
+    """A renamed check keeps the promise."""
     checking.change(CODE, '"fresh_day": ', '"fresh_days": ')
     assert wrong(checking) == []
 
 
 def test_a_check_that_the_code_lacks(checking):
-    """As a field that is gone; where no reader relies on it, either side may change."""
+    """Like a removed field; without a reader, either side may change."""
     checking.change(CODE, '"fresh_day": ', '"fresh_days": ')
     checking.change(CODE, 'column="day", within=self.within', 'column="rain", within=self.within')
     [found] = wrong(checking)
@@ -445,8 +445,8 @@ def test_a_check_that_the_code_lacks(checking):
     assert found.endswith("no reader relies on it: change the contract or the code")
 
 
-def test_a_contract_that_says_nothing_of_checks_promises_those_of_its_code(checking):
-    """As one of before there were checks: a reader may rely on them, and is named at its own line."""
+def test_a_contract_without_checks_promises_those_of_its_code(checking):
+    """Readers may rely on them, and are named at their own lines."""
     checking.change(CONTRACT, CHECKS, "")
     checking.change(CONTRACT, ", minimum: 0", "")
     checking.change(CODE, "minimum=100", "minimum=10")
@@ -460,7 +460,7 @@ def test_a_contract_that_says_nothing_of_checks_promises_those_of_its_code(check
 
 
 def test_a_real_dataset_with_checks(checking):
-    """Its own checks and limits of values are what is compared."""
+    """Its own checks and limits of values are compared."""
     pytest.importorskip("polars")
     checking.write(
         CODE,
@@ -483,7 +483,7 @@ READS = "departments/beta_dept/reads.yaml"
 
 
 def warned(house):
-    """Every warning of settings."""
+    """All warnings of settings."""
     publications, wrong = with_code(read_publications(house.workspace))
     assert not wrong
     return house.told(check_overridden(house.workspace, publications))
@@ -497,7 +497,7 @@ def warned(house):
     ],
 )
 def test_a_promised_check_that_settings_loosen(checking, limits, line, expected, read):
-    """A warning at its line, with each reader that relies on it: operators have the last word."""
+    """A warning at its line with each reader that relies on it, since operators decide."""
     checking.write(SETTINGS, f"datasets: x\ndataset_limits:\n  rain: {{{limits}}}\n")
     [found] = warned(checking)
     assert found.startswith(f"{SETTINGS}:{line}: warning: alpha_dept promises the {expected}")
@@ -505,7 +505,7 @@ def test_a_promised_check_that_settings_loosen(checking, limits, line, expected,
 
 
 def test_an_environment_that_loosens_a_check(checking):
-    """Its own file has the line."""
+    """The line is in its own file."""
     path = "configs/environments/staging.yaml"
     checking.write(SETTINGS, "datasets: x\n")
     limits = "dataset_limits: {rain: {checks: {row_count: warn}}}"
@@ -528,14 +528,14 @@ def test_an_environment_that_loosens_a_check(checking):
     ],
 )
 def test_settings_that_loosen_nothing(checking, text):
-    """Those that are wrong are reported with what the backend is to hold."""
+    """Invalid ones are reported by the check of the desired state."""
     assert warned(checking) == []
     checking.write(SETTINGS, text)
     assert warned(checking) == []
 
 
 def test_a_check_that_is_not_promised_may_be_loosened(checking):
-    """A contract that says `checks: {}` promises none."""
+    """A contract with `checks: {}` promises none."""
     contract = "departments/alpha_dept/contracts/rain.v1.yaml"
     text = (checking.root / contract).read_text()
     checking.write(contract, text[: text.index("checks:")] + "checks: {}\n")
@@ -544,7 +544,7 @@ def test_a_check_that_is_not_promised_may_be_loosened(checking):
 
 
 def test_the_settings_of_a_real_dataset(checking):
-    """What they make of its declaration is held against the contract."""
+    """Its declaration with these settings is compared with the contract."""
     pytest.importorskip("polars")
     checking.write(
         "departments/alpha_dept/src/alpha_dept/datasets.py",

@@ -1,6 +1,4 @@
-"""Published datasets that declarations have as inputs.
-Departments that read datasets by the path of a file.
-"""
+"""Published datasets as inputs of declarations, cycles, and datasets read by the path of a file."""
 
 import pytest
 
@@ -13,20 +11,20 @@ SOURCE = "departments/beta_dept/src/beta_dept/datasets.py"
 
 
 def mistakes(house, *inputs):
-    """What is reported of a declaration with these inputs, without its place."""
+    """The mistakes of a declaration with these inputs, without their place."""
     lines = "".join(f"        {one},\n" for one in inputs)
     house.write(SOURCE, f"TOTAL = Dataset(\n    inputs=(\n{lines}    ),\n    transform=total,\n)\n")
     publications = read_publications(house.workspace)
     return house.told(check_dataset_inputs(house.workspace, publications))
 
 
-def test_an_input_that_the_department_says_it_reads(publishing):
-    """Is as it should be, with and without its version, beside one of the department's own."""
+def test_a_declared_input(publishing):
+    """It is valid with and without its version, beside one of the department's own."""
     assert mistakes(publishing, "SALES", '"alpha_dept/rain"', '"alpha_dept/rain.v1"') == []
 
 
 def test_an_input_without_a_contract(publishing):
-    """The line of the input, and the nearest name or those there are."""
+    """With the line of the input, and the nearest name or all names."""
     first, second = mistakes(publishing, '"alpha_dept/rian"', '"alpha_dept/rain.v3"')
     expected = (
         "expected a contract of the input alpha_dept/rian in departments/alpha_dept/contracts, found none; did you"
@@ -36,7 +34,7 @@ def test_an_input_without_a_contract(publishing):
 
 
 def test_an_input_that_is_not_among_the_reads(publishing):
-    """A change of the contract would break it unseen."""
+    """A change of the contract would break it unnoticed."""
     (publishing.root / "departments" / "beta_dept" / "reads.yaml").unlink()
     [mistake] = mistakes(publishing, '"alpha_dept/rain"')
     assert mistake.startswith(
@@ -45,7 +43,7 @@ def test_an_input_that_is_not_among_the_reads(publishing):
 
 
 def test_texts_that_are_no_inputs(publishing):
-    """Calls without a transform, and sources that cannot be parsed, are left alone."""
+    """Calls without a transform, and sources that cannot be parsed, are ignored."""
     publishing.write(SOURCE, 'run(inputs=("alpha_dept/snow",))\n')
     publications = read_publications(publishing.workspace)
     assert list(check_dataset_inputs(publishing.workspace, publications)) == []
@@ -54,7 +52,7 @@ def test_texts_that_are_no_inputs(publishing):
 
 
 def made_of(house, department, name, *inputs):
-    """Have a department publish a dataset that is made of these."""
+    """Make a department publish a dataset with these inputs."""
     house.write(
         f"departments/{department}/contracts/{name}.v1.yaml",
         f"kind: dataset\ndescription: A dataset.\ncode: {department}.{name}:MADE\nfields: {{a: string}}\n",
@@ -67,8 +65,8 @@ def made_of(house, department, name, *inputs):
     )
 
 
-def test_datasets_of_two_departments_that_are_made_of_each_other(house):
-    """Each is named with the way around; one that only reads them is as it should be."""
+def test_a_cycle_of_datasets(house):
+    """Each is named with the cycle; a dataset that only reads them is valid."""
     made_of(house, "alpha_dept", "wet", "beta_dept/dry.v1")
     made_of(house, "beta_dept", "dry", "alpha_dept/wet")
     made_of(house, "beta_dept", "both", "alpha_dept/wet", "beta_dept/dry")
@@ -90,7 +88,7 @@ LATER = "the file is no longer written once the dataset has parquet_copy: false"
 
 
 def warnings(house):
-    """What is reported of paths."""
+    """The warnings of paths."""
     return house.told(check_parquet_paths(house.workspace, read_publications(house.workspace)))
 
 
@@ -107,7 +105,7 @@ def warnings(house):
     ],
 )
 def test_a_reader_by_path_is_named(publishing, line):
-    """With file and line and what to call instead, as a warning and not as a mistake."""
+    """A warning with file, line and the call to use instead."""
     publishing.write(
         "departments/beta_dept/src/beta_dept/names.py", 'THEIRS = Dataset(name="rain")\nRAIN: str = "rain"\n'
     )
@@ -132,14 +130,14 @@ def test_a_reader_by_path_is_named(publishing, line):
         'airnub_data.scan("alpha_dept", "rain")',
     ],
 )
-def test_what_reads_no_dataset_by_its_path(publishing, line):
-    """Other files, texts about them, and names that are not known before the run."""
+def test_texts_that_are_no_paths_of_datasets(publishing, line):
+    """Other files, docstrings, and names that are not known before the run."""
     publishing.write(REPORT, f"def report(folder, name):\n    {line}\n")
     assert warnings(publishing) == []
 
 
 def test_a_path_in_settings(publishing):
-    """Of the stages of a department; comments do not count."""
+    """In settings of stages; comments do not count."""
     path = "configs/variables/beta_dept/analysis.yaml"
     publishing.write(path, "# rain.parquet\nrain: data/alpha_dept/rain.parquet  # not snow.parquet\n")
     [warning] = warnings(publishing)
@@ -147,7 +145,7 @@ def test_a_path_in_settings(publishing):
 
 
 def test_a_second_version(publishing):
-    """Has a file of its own, and is said in the call."""
+    """It has a file of its own, and its number is in the call."""
     contract = (publishing.root / "departments/alpha_dept/contracts/rain.v1.yaml").read_text()
     publishing.write("departments/alpha_dept/contracts/rain.v2.yaml", contract)
     publishing.write(REPORT, 'A = "rain.v2.parquet"\nTWO = Dataset("rain", version=2)\nB = f"{TWO.stem}.parquet"\n')
@@ -158,7 +156,7 @@ def test_a_second_version(publishing):
 
 
 def test_equal_names_of_two_departments(publishing):
-    """The one counts that `reads.yaml` names; without an entry both are named."""
+    """The one in `reads.yaml` counts; without an entry both are named."""
     contract = (publishing.root / "departments/alpha_dept/contracts/rain.v1.yaml").read_text()
     publishing.write("departments/gamma_dept/pyproject.toml", '[project]\nname = "gamma-dept"\nversion = "0"\n')
     publishing.write("departments/gamma_dept/contracts/rain.v1.yaml", contract)
@@ -170,8 +168,8 @@ def test_equal_names_of_two_departments(publishing):
     assert f'expected {SCAN} or airnub_data.scan("gamma_dept", "rain");' in warning
 
 
-def test_a_source_that_cannot_be_parsed_is_left_to_other_looks(publishing):
-    """It is a mistake there."""
+def test_a_source_that_cannot_be_parsed_is_reported_elsewhere(publishing):
+    """By the check that imports it."""
     publishing.write(REPORT, 'PATH = "rain.parquet"\n')
     publishing.write("departments/beta_dept/src/beta_dept/broken.py", "def x(:\n")
     assert len(warnings(publishing)) == 1

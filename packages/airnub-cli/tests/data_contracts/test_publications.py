@@ -1,7 +1,4 @@
-"""What departments read of each other.
-What is published and read, as files say it.
-What the code of a contract publishes.
-"""
+"""Contracts and reads as their files have them, and what the code of a contract publishes."""
 
 import pytest
 
@@ -19,14 +16,14 @@ reads:
 
 
 def test_who_publishes_and_what(tmp_path):
-    """By its folder and its name there."""
+    """By the department's folder and the name."""
     (tmp_path / "reads.yaml").write_text(READS)
     first, _ = load_yaml(Reads, tmp_path / "reads.yaml").reads
     assert (first.department, first.name, first.version) == ("alpha", "rain", 2)
 
 
-def test_the_same_twice_is_a_mistake(tmp_path):
-    """It would not be known which of both holds."""
+def test_a_duplicate_read_is_a_mistake(tmp_path):
+    """It is unknown which one is meant."""
     (tmp_path / "reads.yaml").write_text(READS.replace("gamma", "alpha").replace("version: 1", "version: 2"))
     with pytest.raises(ConfigurationError, match=r"expected each version once, found alpha/rain.v2 more than once"):
         load_yaml(Reads, tmp_path / "reads.yaml")
@@ -34,14 +31,14 @@ def test_the_same_twice_is_a_mistake(tmp_path):
 
 @pytest.mark.parametrize("contract", ["rain", "a/b/c", "/rain"])
 def test_a_contract_is_named_by_department_and_name(tmp_path, contract):
-    """Nothing else is."""
+    """Other forms are invalid."""
     (tmp_path / "reads.yaml").write_text(READS.replace("alpha/rain", contract))
     with pytest.raises(ConfigurationError, match=r"reads.yaml:2: reads.0.contract"):
         load_yaml(Reads, tmp_path / "reads.yaml")
 
 
-def test_everybody_who_reads_something_of_a_department(tmp_path):
-    """With the line; a file that is wrong elsewhere counts, and one that is no YAML is told by `airnub check`."""
+def test_all_readers_of_a_department(tmp_path):
+    """With the line, also in a file with mistakes elsewhere; `airnub check` reports invalid YAML."""
     texts = {
         "beta": READS.replace("fields", "feilds"),
         "delta": READS.replace("alpha", "alphabet"),
@@ -59,7 +56,7 @@ def test_everybody_who_reads_something_of_a_department(tmp_path):
     assert reader.path == tmp_path / "departments/beta/reads.yaml"
 
 
-def test_versions_know_who_uses_them(publishing):
+def test_versions_have_their_uses(publishing):
     """With the lines of both."""
     found = read_publications(publishing.workspace)
     [version] = found.of("alpha_dept", "rain").values()
@@ -71,8 +68,8 @@ def test_versions_know_who_uses_them(publishing):
     assert found.mistakes == []
 
 
-def test_mistakes_in_files_are_told_with_their_lines(publishing):
-    """Each file's, and a file that is no contract."""
+def test_mistakes_in_files_have_their_lines(publishing):
+    """Of each file, and a file that is not a contract."""
     publishing.change("departments/alpha_dept/contracts/rain.v1.yaml", "day: date", "day: dayte")
     publishing.write("departments/alpha_dept/contracts/rain.v2.yaml", "kind: [")
     publishing.write("departments/alpha_dept/contracts/snow.yaml", "kind: dataset\n")
@@ -90,7 +87,7 @@ def test_mistakes_in_files_are_told_with_their_lines(publishing):
 
 
 def test_mistakes_in_checks_have_their_lines(checking):
-    """Every one at once: unknown kinds and keys, columns that are not published."""
+    """All at once: unknown kinds and keys, columns that are not published."""
     path = "departments/alpha_dept/contracts/rain.v1.yaml"
     checking.change(path, "check: row_count, minimum: 100", "check: row_cuont")
     checking.change(path, "column: day, within: 36h", "colunm: day, within: soon")
@@ -111,8 +108,8 @@ def test_mistakes_in_checks_have_their_lines(checking):
     ]
 
 
-def test_where_a_version_is_written():
-    """Below the root."""
+def test_the_path_of_a_version():
+    """Relative to the root."""
     assert contract_path("orders", "shipped", 2) == "departments/orders/contracts/shipped.v2.yaml"
 
 
@@ -120,8 +117,8 @@ CONTRACT = "departments/alpha_dept/contracts/rain.v1.yaml"
 CODE = "departments/alpha_dept/src/alpha_dept/datasets.py"
 
 
-def test_a_version_knows_what_its_code_makes(checking):
-    """And promises what the file leaves out as the code has it."""
+def test_a_version_has_the_schema_of_its_code(checking):
+    """Omitted values are promised as in the code."""
     checking.change(CONTRACT, ", minimum: 0", "")
     read = read_publications(checking.workspace)
     assert read.of("alpha_dept", "rain")[1].promises.fields["rain"].minimum is None
@@ -133,8 +130,8 @@ def test_a_version_knows_what_its_code_makes(checking):
     assert [use.reader for use in version.uses] == ["beta_dept"]
 
 
-def test_code_of_something_else_is_not_what_a_version_makes(checking):
-    """It is wrong by its path, and the version promises what its file says."""
+def test_code_of_a_different_contract(checking):
+    """It is reported, and the version promises only the values in its file."""
     checking.change(CODE, '"rain", 1', '"rain", 2')
     publications, wrong = with_code(read_publications(checking.workspace))
     [message] = wrong.values()
@@ -143,7 +140,7 @@ def test_code_of_something_else_is_not_what_a_version_makes(checking):
 
 
 def test_broken_packages_are_not_imported(checking):
-    """What is wrong with them is reported by a different check."""
+    """A different check reports them."""
     checking.write(CODE, "def")
     publications, wrong = with_code(read_publications(checking.workspace), {"alpha_dept"})
     assert (publications.of("alpha_dept", "rain")[1].made, wrong) == (None, {})

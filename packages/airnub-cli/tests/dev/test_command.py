@@ -1,4 +1,4 @@
-"""`airnub dev`: arguments in, exit status out."""
+"""`airnub dev`: arguments and exit status."""
 
 import socket
 
@@ -11,13 +11,13 @@ from airnub_cli.dev.state import LOOPBACK
 
 @pytest.fixture
 def here(checkout, monkeypatch):
-    """In a small workspace."""
+    """Change into a small workspace."""
     monkeypatch.chdir(checkout)
     return checkout
 
 
-def test_a_port_that_is_taken_is_told_and_nothing_is_started(here):
-    """Status 2, the port, and how to get another one."""
+def test_a_taken_port_is_reported_and_nothing_is_started(here):
+    """Status 2, the port, and how to get a free one."""
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = str(taken.getsockname()[1])
         result = CliRunner().invoke(main, ["dev", "--port", port, "--state", "state"])
@@ -28,14 +28,14 @@ def test_a_port_that_is_taken_is_told_and_nothing_is_started(here):
 
 
 def test_a_site_port_without_a_site_is_refused(here):
-    """Status 2, with the option that serves one."""
+    """Status 2, with the option that serves a site."""
     result = CliRunner().invoke(main, ["dev", "--site-port", "0"])
     assert result.exit_code == 2
     assert "--site-port: expected --sample too" in result.output
 
 
-def test_a_department_that_is_not_installed_is_told_before_anything_is_started(here, monkeypatch):
-    """Its runs would fail, each of them; the command to type has the options that were given."""
+def test_a_missing_department_is_reported_before_anything_is_started(here, monkeypatch):
+    """All of its runs would fail; the command to run has the given options."""
     (here / "configs").mkdir()
     (here / "configs" / "departments.yaml").write_text(
         "departments:\n- {id: shop_of_today, display_name: S, owner: team-s, contacts: [a@b], status: active}\n"
@@ -56,5 +56,5 @@ def test_outside_of_a_workspace_it_says_so(tmp_path, monkeypatch):
 
 
 def test_help_has_an_example():
-    """One that can be typed."""
+    """It can be typed."""
     assert "uv run airnub dev --port 4300" in CliRunner().invoke(main, ["dev", "--help"]).output

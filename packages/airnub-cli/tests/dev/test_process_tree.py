@@ -1,6 +1,4 @@
-"""Ending: a process, and all that it started, wherever that went.
-The guard: parts that are left when `airnub dev` was killed.
-"""
+"""A process with all of its descendants, and the watchdog that stops services after `airnub dev` was killed."""
 
 import io
 import subprocess
@@ -21,13 +19,13 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 
 
 def started(child):
-    """A process with a child that is ready; and the child's id."""
+    """A process with a ready child; and the child's id."""
     parent = subprocess.Popen([sys.executable, "-c", PARENT.format(child=child)], stdout=subprocess.PIPE, text=True)
     return parent, int(parent.stdout.readline())
 
 
 def test_descendants_are_found_in_other_sessions():
-    """By who their parents are, and no longer when these have ended."""
+    """By their parents, while these exist."""
     parent, child = started("import time; print(flush=True); time.sleep(60)")
     with parent:
         assert tree(parent.pid) == {parent.pid, child}
@@ -35,8 +33,8 @@ def test_descendants_are_found_in_other_sessions():
     assert tree(parent.pid, child) == set()
 
 
-def test_who_does_not_listen_is_killed():
-    """After the time that it had."""
+def test_a_process_that_ignores_sigterm_is_killed():
+    """After its grace period."""
     parent, child = started(STUBBORN)
     with parent:
         began = time.monotonic()
@@ -49,20 +47,20 @@ def test_who_does_not_listen_is_killed():
     assert tree(child) == set()
 
 
-def test_who_is_gone_is_no_mistake():
-    """Between a look and a signal anything may end."""
+def test_a_process_that_has_ended_is_no_error():
+    """Any process may end between listing and signalling."""
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     end({ended.pid}, within=1)
 
 
-def test_who_was_told_gone_is_not_left():
-    """What ended in order needs no guard."""
+def test_an_unregistered_process_is_not_returned():
+    """A service that was stopped needs no watchdog."""
     assert guard(io.StringIO("+1\n+2\n-1\n")) == {2}
 
 
-def test_who_is_left_is_ended():
-    """When stdin ends, which it does however its other side was killed."""
+def test_registered_processes_are_ended():
+    """Once stdin ends, however its other side was killed."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as part:
         done = subprocess.run(
             [sys.executable, "-m", "airnub_cli.dev.process_tree"],

@@ -1,4 +1,4 @@
-"""The site: the sample data of all departments under one address."""
+"""The sample data of all departments at one address."""
 
 import re
 import signal
@@ -16,13 +16,13 @@ from airnub_prefect.errors import ConfigurationError
 
 
 def department(name, *paths):
-    """One whose demo serves these paths."""
+    """A department whose demo serves these paths."""
     demo = SimpleNamespace(routes=lambda *, with_failure: {path: Reply(name.encode()) for path in paths})
     return SimpleNamespace(name=name, demo=f"{name}:DEMO", load_demo=lambda: demo)
 
 
 def test_all_paths_are_there():
-    """Of every department."""
+    """The paths of every department."""
     assert set(together([department("one", "/a", "/b"), department("two", "/c")])) == {"/a", "/b", "/c"}
 
 
@@ -31,8 +31,8 @@ def test_a_department_without_a_demo_serves_nothing():
     assert set(together([Department("one", (), ""), department("two", "/c")])) == {"/c"}
 
 
-def test_a_path_of_two_is_told():
-    """Which of the two would be served?"""
+def test_a_duplicate_path_is_an_error():
+    """It is unknown which of the two should be served."""
     with pytest.raises(ConfigurationError, match=r"two.*found /a, which one serves too"):
         together([department("one", "/a"), department("two", "/a")])
 
@@ -57,8 +57,8 @@ DEPARTMENT = Department("shop_of_tests", (), "", "shop_of_tests.department:DEMO"
 """
 
 
-def test_it_serves_the_departments_at_work_until_it_is_told_to_stop(tmp_path):
-    """Not those that are retired; with a page at its root, by which Compose sees that it is healthy."""
+def test_it_serves_the_active_departments_until_sigterm(tmp_path):
+    """Not retired ones; the page at its root is Compose's health check."""
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "departments.yaml").write_text(REGISTRY)
     (tmp_path / "shop_of_tests").mkdir()

@@ -1,6 +1,4 @@
-"""Parts: what each process is told.
-A part while it runs: its lines, its answers, its end.
-"""
+"""The command and environment of each service, and a running service: its lines, its answers, its end."""
 
 import asyncio
 import os
@@ -18,7 +16,7 @@ from airnub_cli.dev.state import StateFolder
 
 @pytest.fixture
 def plan(tmp_path):
-    """Of a small repository with the sample site, with its state elsewhere."""
+    """The services of a small repository with the sample site, with the state elsewhere."""
     registry = tmp_path / "checkout" / "configs" / "departments.yaml"
     registry.parent.mkdir(parents=True)
     registry.write_text(
@@ -28,8 +26,8 @@ def plan(tmp_path):
     return Services(tmp_path / "checkout", StateFolder(tmp_path), port=4321, drain_seconds=3, site_port=8765)
 
 
-def test_all_parts_know_each_other(plan):
-    """The server, the site, and where data goes."""
+def test_all_services_know_each_other(plan):
+    """The server, the site, and the data root."""
     for part in (plan.server(3), plan.site(), plan.deployer(), plan.worker("shop")):
         assert part.environment["PREFECT_API_URL"] == "http://127.0.0.1:4321/api"
         assert part.environment["AIRNUB_SITE_URL"] == "http://127.0.0.1:8765"
@@ -37,8 +35,8 @@ def test_all_parts_know_each_other(plan):
         assert part.folder == plan.state.folder
 
 
-def test_the_sample_site_is_asked_only_if_it_is_served(plan):
-    """Then the environment is `sample`; else `local`, which replaces no sources, and nothing names a site."""
+def test_the_sample_site_is_used_only_if_it_is_served(plan):
+    """Then the environment is `sample`; else `local`, which replaces no sources, without a site."""
     assert plan.site().command[-2:] == ("127.0.0.1", "8765")
     assert plan.deployer().command[-1] == "sample"
     own = Services(plan.root, plan.state, port=4321, drain_seconds=3)
@@ -46,8 +44,8 @@ def test_the_sample_site_is_asked_only_if_it_is_served(plan):
     assert "AIRNUB_SITE_URL" not in own.deployer().environment
 
 
-def test_what_is_set_for_another_prefect_leads_nobody_away(plan, monkeypatch):
-    """Only how much is logged is kept."""
+def test_settings_for_a_different_prefect_are_dropped(plan, monkeypatch):
+    """Only log levels are kept."""
     monkeypatch.setenv("PREFECT_API_KEY", "of-another")
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:///elsewhere.db")
     monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
@@ -58,7 +56,7 @@ def test_what_is_set_for_another_prefect_leads_nobody_away(plan, monkeypatch):
 
 
 def test_a_worker_has_longer_than_its_runs(plan):
-    """Else it would be killed while it waits for them; and only a worker is started again."""
+    """Otherwise it would be killed while it waits for them; only a worker is restarted."""
     worker = plan.worker("shop")
     assert worker.patience > plan.drain_seconds
     assert worker.may_return
@@ -66,7 +64,7 @@ def test_a_worker_has_longer_than_its_runs(plan):
 
 
 def test_there_is_a_worker_for_each_pool_of_a_deployment(plan):
-    """As they were compiled."""
+    """The pools of the compiled file."""
     plan.state.compiled.write_text(
         "deployments:\n- {name: a, work_pool: {name: x}}\n- {name: b, work_pool: {name: y}}\n"
         "- {name: c, work_pool: {name: x}}\n"
@@ -74,8 +72,8 @@ def test_there_is_a_worker_for_each_pool_of_a_deployment(plan):
     assert plan.pools() == ["x", "y"]
 
 
-def test_the_server_alone_is_told_of_the_database(plan):
-    """PostgreSQL where a cluster is given; both write logs in Prefect's home. Without one, Prefect takes SQLite."""
+def test_only_the_server_knows_the_database(plan):
+    """PostgreSQL with a cluster, else SQLite; both write logs in Prefect's home."""
     assert plan.database() is None
     assert "PREFECT_SERVER_DATABASE_CONNECTION_URL" not in plan.server(3).environment
     folder = plan.state.home / "postgresql-15"
@@ -93,12 +91,12 @@ STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {STAY
 
 
 def part(tmp_path, code, **more):
-    """A part that is a piece of Python."""
+    """A service that runs a piece of Python."""
     return Service("part", (sys.executable, "-c", code), dict(os.environ), tmp_path, **more)
 
 
 class Lines(list):
-    """What was said, as it comes."""
+    """Collects the printed lines."""
 
     def say(self, name, line):
         self.append((name, line))
@@ -111,7 +109,7 @@ class Lines(list):
 
 
 def test_every_line_is_shown_with_its_status(tmp_path):
-    """However long it is, from stdout and stderr, and one without an end."""
+    """Lines of any length, from stdout and stderr, and one without a line break."""
     code = "import sys; print('x' * 200_000); print('wrong', file=sys.stderr); sys.stdout.write('last'); sys.exit(3)"
     lines = Lines()
 
@@ -125,7 +123,7 @@ def test_every_line_is_shown_with_its_status(tmp_path):
 
 
 def test_an_order_has_an_answer(tmp_path):
-    """It is on stdout, and not shown."""
+    """It is on stdout, and not printed."""
     lines = Lines()
 
     async def run():
@@ -141,7 +139,7 @@ def test_an_order_has_an_answer(tmp_path):
 
 
 def stopped(tmp_path, code, *, at_once=False, patience=1.0):
-    """How long it took to end a part; nothing of it is left."""
+    """Seconds that stopping a service took; none of its processes is left."""
     lines = Lines()
 
     async def run():
@@ -163,18 +161,18 @@ def stopped(tmp_path, code, *, at_once=False, patience=1.0):
     return seconds
 
 
-def test_who_listens_ends_at_once(tmp_path):
-    """Without the whole of its patience."""
+def test_a_service_that_exits_on_sigterm_ends_at_once(tmp_path):
+    """Without the rest of its grace period."""
     assert stopped(tmp_path, STAYS, patience=50) < 20
 
 
-def test_a_second_key_ends_those_that_take_their_time(tmp_path):
-    """They are killed."""
+def test_a_second_ctrl_c_kills_slow_services(tmp_path):
+    """At once."""
     assert stopped(tmp_path, STUBBORN, at_once=True, patience=50) < 20
 
 
 def test_runs_of_a_worker_end_with_it(tmp_path):
-    """They are in sessions of their own, and nobody's children once it has ended."""
+    """They are in sessions of their own, and re-parented once it has ended."""
     child = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], " + (
         "start_new_session=True); "
     )

@@ -9,7 +9,7 @@ from airnub_prefect.errors import ConfigurationError
 
 
 def test_a_folder_is_for_one_at_a_time(tmp_path):
-    """The second is told what to do; when the first has ended, it may."""
+    """The second process gets an error with the ways out; after the first has ended, it gets the lock."""
     state = StateFolder(tmp_path / "dev")
     with held(state):
         with pytest.raises(ConfigurationError, match="another `airnub dev` uses it"), held(state):
@@ -19,8 +19,8 @@ def test_a_folder_is_for_one_at_a_time(tmp_path):
         pass
 
 
-def test_what_is_temporary_goes(tmp_path):
-    """Also what one that was killed has left."""
+def test_temporary_files_are_removed(tmp_path):
+    """Also those of a killed process."""
     state = StateFolder(tmp_path)
     state.temporary.mkdir()
     (state.temporary / "left").touch()
@@ -30,8 +30,8 @@ def test_what_is_temporary_goes(tmp_path):
     assert not state.temporary.exists()
 
 
-def test_a_folder_that_is_a_file_is_told(tmp_path):
-    """By its name."""
+def test_a_folder_that_is_a_file_is_an_error(tmp_path):
+    """It has its name."""
     (tmp_path / "dev").touch()
     with (
         pytest.raises(ConfigurationError, match="expected a folder that can be written"),
@@ -40,8 +40,8 @@ def test_a_folder_that_is_a_file_is_told(tmp_path):
         pass
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_a_mistake():
-    """The option is named, and what else can be had."""
+def test_a_requested_port_that_is_taken_is_a_mistake():
+    """The message has the option, and the alternatives."""
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=rf"--port {port}.*it is taken"):
@@ -49,7 +49,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_a_mistake():
 
 
 def test_a_preferred_port_that_is_taken_is_replaced():
-    """Nobody asked for it."""
+    """It was not requested."""
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
         with listening(None, port, "--port") as found:
@@ -58,7 +58,7 @@ def test_a_preferred_port_that_is_taken_is_replaced():
 
 
 def test_lines_are_appended_and_the_last_ones_known(tmp_path):
-    """The folder is made with the first line; what earlier runs wrote stays."""
+    """The first line creates the folder; lines of earlier runs are kept."""
     path = tmp_path / "logs" / "server.log"
     for _ in range(2):
         log = LogFile(path)
@@ -69,8 +69,8 @@ def test_lines_are_appended_and_the_last_ones_known(tmp_path):
     assert list(log.last) == [f"line {number} of 100 %s" for number in range(10, 30)]
 
 
-def test_a_file_does_not_grow_for_ever(tmp_path, monkeypatch):
-    """The one before it is kept."""
+def test_a_log_file_is_rotated(tmp_path, monkeypatch):
+    """The previous file is kept."""
     monkeypatch.setattr("airnub_cli.dev.state._BYTES", 100)
     log = LogFile(tmp_path / "server.log")
     for number in range(50):

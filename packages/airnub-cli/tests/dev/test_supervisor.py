@@ -1,7 +1,4 @@
-"""Changes: which files are not as they were.
-The view: lines of all parts, with names in front.
-The order of things, with parts that are pieces of Python; the real ones are in tests/test_dev.py.
-"""
+"""Watched files, output, and the supervisor with small services; the real ones are in tests/test_dev.py."""
 
 import asyncio
 import os
@@ -27,13 +24,13 @@ def root(tmp_path):
 
 
 def write(path, text):
-    """A file, with the folders that it needs."""
+    """Write a file and its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
 
 
-def test_only_what_deployments_are_made_of_is_looked_at(root):
-    """Sources, the departments' files, configs, pools and `.env`; no documentation."""
+def test_only_files_of_deployments_are_watched(root):
+    """Sources, departments' files, configs, pools and `.env`; no documentation."""
     write(root / ".env", "A=1")
     write(root / "infra/work-pools/d.yaml", "")
     names = {path.relative_to(root).as_posix() for path in look(root)}
@@ -44,15 +41,15 @@ def test_only_what_deployments_are_made_of_is_looked_at(root):
 
 
 @pytest.mark.parametrize("name", ["__pycache__/a.cpython-313.pyc", ".a.py.swp", "a.py~", ".hidden/a.py", "a.tmp"])
-def test_what_tools_leave_beside_is_no_change(root, name):
-    """Bytecode, and what editors write while they save."""
+def test_temporary_files_of_tools_are_ignored(root, name):
+    """Bytecode, and temporary files of editors."""
     before = look(root)
     write(root / "packages/p/src/p" / name, "")
     assert different(before, look(root)) == []
 
 
 def test_new_changed_and_removed_files_are_changes(root):
-    """Also when the size is the same."""
+    """Also if the size is the same."""
     before = look(root)
     source, new, gone = (root / f"packages/p/src/p/{name}.py" for name in "abc")
     write(gone, "")
@@ -65,14 +62,14 @@ def test_new_changed_and_removed_files_are_changes(root):
     assert gone in different(with_gone, look(root))
 
 
-def test_code_is_told_from_yaml(root):
-    """Only code makes a deployment another one while its file is as before."""
+def test_code_differs_from_yaml(root):
+    """Only code can change a deployment without changing its file."""
     assert is_code(root / "packages/p/src/p/a.py")
     assert not is_code(root / "configs/variables/d/x.yaml")
 
 
-def test_many_writes_in_a_row_are_told_once(root):
-    """As `git checkout` makes them."""
+def test_many_writes_in_a_row_are_one_change(root):
+    """For example those of `git checkout`."""
 
     async def first():
         found = changes(root, every=0.05)
@@ -87,7 +84,7 @@ def test_many_writes_in_a_row_are_told_once(root):
 
 
 def shown(*lines, names=()):
-    """What is shown of lines, without colours."""
+    """The printed lines without colours."""
     said = []
     view = Output(said.append)
     for name in names:
@@ -97,13 +94,13 @@ def shown(*lines, names=()):
     return [click.unstyle(line) for line in said]
 
 
-def test_names_stand_in_one_column():
-    """As wide as the longest that is known."""
+def test_names_are_aligned():
+    """To the longest known name."""
     assert shown(("site", "one"), ("server", "two"), names=("server", "site")) == ["site   │ one", "server │ two"]
 
 
-def test_every_part_has_a_colour_of_its_own():
-    """And ours is none of theirs."""
+def test_every_service_has_a_colour():
+    """Different from the one of `airnub dev` itself."""
     said = []
     view = Output(said.append)
     for name in (SELF, "server", "site"):
@@ -111,13 +108,13 @@ def test_every_part_has_a_colour_of_its_own():
     assert len({line.partition("m")[0] for line in said}) == 3
 
 
-def test_nobody_moves_the_cursor():
-    """A part that clears the screen would take what others said with it."""
+def test_cursor_movements_are_stripped():
+    """A service that clears the screen would remove lines of others."""
     assert shown(("site", "\x1b[2J\x1b[1Abefore\rafter")) == ["site │ beforeafter"]
 
 
-def test_several_lines_of_ours_have_the_name_each():
-    """An error of many lines can be told from what the parts say."""
+def test_each_line_of_a_message_has_the_name():
+    """So an error of several lines differs from output of services."""
     said = []
     Output(said.append).alarm("one\ntwo")
     assert [click.unstyle(line) for line in said] == ["dev │ one", "dev │ two"]
@@ -132,7 +129,7 @@ for line in sys.stdin:
 
 
 class Plan(SimpleNamespace):
-    """What `Dev` asks of a plan."""
+    """The interface that the supervisor needs of `Services`."""
 
     def part(self, name, code, **more):
         return Service(name, (sys.executable, "-c", code), dict(os.environ), self.root, patience=1.0, **more)
@@ -187,37 +184,37 @@ def run(tmp_path):
     return run
 
 
-def test_everything_is_started_and_one_key_ends_it(run):
-    """Ready is told once the deployments are there; the exit status is 0."""
+def test_everything_is_started_and_ctrl_c_stops_it(run):
+    """Ready is printed once deployments exist; the exit status is 0."""
     status, said = run("Files are watched")
     assert status == 0
     assert "1 deployments deployed" in said
     assert said.rstrip().endswith("stopped")
 
 
-def test_without_the_sample_site_all_else_is_there(run):
-    """Runs ask the departments' own sources."""
+def test_without_the_sample_site_everything_else_starts(run):
+    """Runs use the departments' own sources."""
     status, said = run("Files are watched", site=None)
     assert status == 0
     assert "1 deployments deployed" in said
 
 
-def test_a_site_that_dies_is_told_and_ends_everything(run):
+def test_a_site_that_dies_stops_everything(run):
     """Without it every run would fail."""
     status, said = run("never", site="raise SystemExit(7)")
     assert status == 1
     assert "site died with exit status 7" in said
 
 
-def test_a_worker_that_cannot_live_ends_everything(run):
+def test_a_worker_that_dies_soon_stops_everything(run):
     """It would die again."""
     status, said = run("never", worker="raise SystemExit(5)")
     assert status == 1
     assert "pool died with exit status 5" in said
 
 
-def test_a_worker_that_dies_is_started_again(run, monkeypatch, tmp_path):
-    """Once it has lived a while."""
+def test_a_worker_that_dies_is_restarted(run, monkeypatch, tmp_path):
+    """If it ran long enough."""
     monkeypatch.setattr(module, "SHORT_LIFE", 0.0)
     once = f"import pathlib, time; p = pathlib.Path({str(tmp_path / 'once')!r}); there = p.exists(); p.touch()\n"
     status, said = run("again I am", worker=once + "print('again I am' if there else '', flush=True)\n" + (
@@ -228,7 +225,7 @@ def test_a_worker_that_dies_is_started_again(run, monkeypatch, tmp_path):
 
 
 def test_a_change_is_deployed(run, tmp_path):
-    """And what changed is named."""
+    """The changed file is printed."""
     folder = tmp_path / "configs"
     folder.mkdir()
     new = folder / "new.yaml"
@@ -244,8 +241,8 @@ def test_a_change_is_deployed(run, tmp_path):
     assert "changed: configs/new.yaml" in said
 
 
-def test_the_database_is_there_before_the_server(run, tmp_path):
-    """And what it says is in its log alone."""
+def test_the_database_starts_before_the_server(run, tmp_path):
+    """Its output is only in its log."""
     ready = tmp_path / "ready"
     code = f"import pathlib; print('I serve', flush=True); pathlib.Path({str(ready)!r}).touch(); {STAYS}"
     status, said = run("Files are watched", cluster=SimpleNamespace(code=code, is_ready=lambda _: ready.exists()))
@@ -254,8 +251,8 @@ def test_the_database_is_there_before_the_server(run, tmp_path):
     assert "I serve" in (tmp_path / "database.log").read_text()
 
 
-def test_a_database_that_cannot_start_ends_everything(run, tmp_path):
-    """With the end of its log, and where that is."""
+def test_a_database_that_cannot_start_stops_everything(run, tmp_path):
+    """The end of its log is printed, with the path."""
     cluster = SimpleNamespace(code="print('no space left'); raise SystemExit(3)", is_ready=lambda _: False)
     status, said = run("never", cluster=cluster)
     assert status == 1

@@ -1,4 +1,4 @@
-"""`airnub doctor`: a table or JSON, and an exit status that scripts can use."""
+"""`airnub doctor`: a table or JSON, and an exit status for scripts."""
 
 import json
 
@@ -12,7 +12,7 @@ from airnub_cli.doctor.tools import fine, missing, odd
 
 
 def run(monkeypatch, checkout, findings, *arguments):
-    """The command, on a machine like this."""
+    """Run the command with these findings."""
     monkeypatch.chdir(checkout)
     for name in ("check_tools", "check_checkout", "check_prefect"):
         monkeypatch.setattr(command, name, lambda *_: [])
@@ -24,12 +24,12 @@ def run(monkeypatch, checkout, findings, *arguments):
     ("findings", "status"), [([fine("uv", "0.9")], 0), ([odd("a", "b", "c")], 0), ([missing("a", "b", "c")], 1)]
 )
 def test_only_what_is_missing_fails(monkeypatch, checkout, findings, status):
-    """What is odd may be meant so."""
+    """An odd finding may be intentional."""
     assert run(monkeypatch, checkout, findings).exit_code == status
 
 
-def test_the_table_says_what_to_type(monkeypatch, checkout):
-    """Below what is wrong."""
+def test_the_table_has_the_command_to_run(monkeypatch, checkout):
+    """Below each problem."""
     said = click.unstyle(run(monkeypatch, checkout, [fine("uv", "0.9"), missing("Python", "2", "install it")]).output)
     assert [line.split() for line in said.splitlines()] == [
         ["✓", "uv", "0.9"], ["✗", "Python", "2"], ["fix:", "install", "it"], ["1", "fine,", "1", "missing"]
@@ -49,7 +49,7 @@ def test_outside_of_a_workspace_it_says_so(monkeypatch, tmp_path):
     assert result.exit_code == 2
 
 
-def test_a_dotenv_that_cannot_be_read_is_no_end(tmp_path):
-    """It is a finding of its own."""
+def test_an_invalid_dotenv_is_a_finding(tmp_path):
+    """The other checks still run."""
     (tmp_path / ".env").write_bytes(b"\xff\xfe\xff")
     assert command._values(tmp_path)

@@ -1,4 +1,4 @@
-"""What the tests of the backend share: a small repository, a department of any name, and the server of the tests."""
+"""Fixtures for tests of `airnub apply`: a small repository, a department of any name, and the server of the tests."""
 
 import uuid
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from airnub_prefect.settings import StageSettings
 
 @dataclass(frozen=True)
 class KnownStage(Stage):
-    """A stage whose settings are made here, and not imported."""
+    """A stage whose settings are defined here, and not imported."""
 
     kind: type[StageSettings] = StageSettings
 
@@ -26,7 +26,7 @@ class KnownStage(Stage):
 
 @dataclass
 class Repository:
-    """A small repository, whose objects have names that no other test has."""
+    """A small repository, whose objects have names that no other test uses."""
 
     root: object
     unique: str
@@ -40,7 +40,7 @@ class Repository:
         return f"shop-{self.unique}"
 
     def write(self, path, text):
-        """A file, by its path in the repository."""
+        """Write a file, by its path in the repository."""
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -57,38 +57,38 @@ class Repository:
         return Settings
 
     def find_department(self, name):
-        """The department, and no other."""
+        """Return the department of this repository; any other is an ImportError."""
         if name != self.department:
             raise ImportError(f"No module named {name!r}")
         return Department(name, (KnownStage("ingestion", "", "", self.settings()),), "", "")
 
     def wanted(self, environment="local", *, pool_type=None, values=None):
-        """What this repository says."""
+        """The desired state of this repository."""
         return read_desired_state(
             self.root, environment, pool_type=pool_type, values=values or {}, find_department=self.find_department
         )
 
     def apply(self, environment="local", **more):
-        """Bring the server to it; what was done, by kind and name."""
+        """Apply the repository to the server; return the changes."""
         with prefect_server() as server:
             changes = compare(server, self.wanted(environment, **more))
             send(changes)
             return {(change.kind, change.name): change for change in changes}
 
     def actions(self, environment="local", **more):
-        """The same, as words."""
+        """The actions of the changes, by kind and name."""
         return {name: change.action.value for (_, name), change in self.apply(environment, **more).items()}
 
 
 @pytest.fixture
 def repository(tmp_path):
-    """One without files."""
+    """A repository without files."""
     return Repository(tmp_path, uuid.uuid4().hex[:10])
 
 
 @pytest.fixture
 def filled_repository(repository):
-    """One with a file of each kind."""
+    """A repository with a file of each kind."""
     unique = repository.unique
     repository.write(f"infra/work-pools/{repository.pool}.yaml", POOL.format(name=repository.pool))
     repository.write(f"configs/variables/{repository.department}/ingestion.yaml", "store: data\noptions: {a: 1}\n")
@@ -108,7 +108,7 @@ def server(prefect_api):
 
 @pytest.fixture(scope="session")
 def own_server_url(prefect_api, tmp_path_factory):
-    """URL of a server that only this process of the tests uses: the environment belongs to a server as a whole."""
+    """The URL of a server for this test process only, since the environment mark belongs to a server as a whole."""
     running = EmbeddedServer(home=tmp_path_factory.mktemp("prefect"))
     running.start()
     try:
@@ -120,7 +120,7 @@ def own_server_url(prefect_api, tmp_path_factory):
 
 @pytest.fixture
 def empty_server(own_server_url):
-    """The API of a server to which nothing was applied, and which commands of this process use."""
+    """The API of `own_server_url` without Variables and deployments, which commands of this process use."""
     with temporary_settings({PREFECT_API_URL: own_server_url}), prefect_server() as running:
         for one in running.all("/variables/filter"):
             running.delete(f"/variables/name/{one['name']}")

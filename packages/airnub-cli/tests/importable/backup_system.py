@@ -1,4 +1,4 @@
-"""Systems for the tests of backups: objects in a store, and runs in a database."""
+"""Systems for tests of backups: objects in a store, and runs in a database."""
 
 import asyncio
 import sqlite3
@@ -8,7 +8,7 @@ from airnub_core import Item, NetworkSettings, open_engine
 
 
 def fill(folder, contents, source="shop"):
-    """Give URLs of a source bytes, as an ingestion into a folder would."""
+    """Store bytes for URLs of a source, like an ingestion into a folder."""
 
     async def settle():
         network = NetworkSettings()
@@ -21,6 +21,6 @@ def fill(folder, contents, source="shop"):
 
 
 def runs(state):
-    """What the database has."""
+    """The runs in the database."""
     with closing(sqlite3.connect(state.home / "prefect.db")) as database:
         return [name for (name,) in database.execute("SELECT name FROM flow_run ORDER BY name")]

@@ -1,4 +1,4 @@
-"""A small workspace without a mistake: a shared package and two departments, which tests then spoil."""
+"""A small valid workspace, a shared package and two departments, in which tests make mistakes."""
 
 import sys
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ installed = cache(packages_distributions)
 
 @pytest.fixture(autouse=True)
 def installed_once(monkeypatch):
-    """What is installed stays the same, and reading it takes a quarter of a second."""
+    """Installed packages do not change, and reading them takes a quarter of a second."""
     monkeypatch.setattr(isolation, "packages_distributions", installed)
 
 
@@ -65,7 +65,7 @@ def department(name):
 
 @dataclass
 class House:
-    """A checkout that tests change and ask."""
+    """A checkout that tests change and check."""
 
     root: Path
 
@@ -82,19 +82,19 @@ class House:
         target.write_text(text)
 
     def change(self, path, old, new):
-        """Replace the first occurrence of what must be there."""
+        """Replace the first occurrence of a text, which must exist."""
         text = (self.root / path).read_text()
         assert old in text
         self.write(path, text.replace(old, new, 1))
 
     def told(self, mistakes):
-        """As `path:line: message`, from the root."""
+        """The diagnostics as `path:line: message`, relative to the root."""
         return sorted(str(one).replace(f"{self.root}/", "") for one in mistakes)
 
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
-    """Two departments that nobody else imports: what was imported of them is forgotten after the test."""
+    """Two departments whose imported modules are forgotten after the test."""
     made = House(tmp_path)
     names = ("alpha_dept", "beta_dept")
     for name in names:
@@ -235,7 +235,7 @@ RELIES = """\
 
 @pytest.fixture
 def checking(publishing):
-    """The same with checks: the code has them, the contract promises them, and the reader relies on them."""
+    """`publishing` with checks: the code has them, the contract promises them, and the reader relies on them."""
     publishing.write("departments/alpha_dept/src/alpha_dept/datasets.py", CHECKED)
     contract = CONTRACT.replace("unit: mm", "unit: mm, minimum: 0")
     publishing.write(

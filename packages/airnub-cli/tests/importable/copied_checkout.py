@@ -1,4 +1,4 @@
-"""A checkout that new departments can be made in: the template's and the root's own files, as they are here."""
+"""A checkout for new departments: the template and the root's own files, as they are here."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ FILES = (
 
 @pytest.fixture
 def house(tmp_path):
-    """A copy of what matters of this repository; with other departments, they are in it by name alone."""
+    """A copy of the files of this repository that matter; of other departments only the names."""
     if not (ROOT / "uv.lock").is_file():
         pytest.skip("not in a checkout")
     caches = shutil.ignore_patterns("__pycache__", ".*cache", ".venv")

@@ -1,4 +1,4 @@
-"""A checkout with one department, whose flows are in `importable/`, and what is wrong with it."""
+"""A checkout with one department, whose flows are in `importable/`, and its mistakes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ FILES = {
 
 @dataclass
 class House:
-    """A checkout that tests change and ask."""
+    """A checkout that tests change and check."""
 
     root: Path
 
@@ -71,20 +71,20 @@ class House:
         target.write_text(text)
 
     def change(self, old, new, path=f"departments/{NAME}/prefect.yaml"):
-        """Replace the first occurrence of what must be there."""
+        """Replace the first occurrence of a text, which must exist."""
         text = (self.root / path).read_text()
         assert old in text
         self.write(path, text.replace(old, new, 1))
 
     def mistakes(self, environment=None):
-        """All of them, as `file:line: message`, with the name of the file alone."""
+        """All mistakes as `file:line: message`, with the bare name of the file."""
         found = check_deployments(self.workspace, environment or {})
         return [f"{Path(one.where).name}:{one.line}: {one.message}" for one in found.mistakes]
 
 
 @pytest.fixture
 def house(tmp_path):
-    """A checkout without a mistake."""
+    """A valid checkout."""
     made = House(tmp_path)
     for path, text in FILES.items():
         made.write(path, text)

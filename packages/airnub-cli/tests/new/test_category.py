@@ -23,7 +23,7 @@ from airnub_cli.workspace import WorkspaceError
         ),
     ],
 )
-def test_what_cannot_be_is_refused(house, arguments, reason):
+def test_invalid_arguments_are_refused(house, arguments, reason):
     """Before anything is written."""
     with pytest.raises(WorkspaceError) as error:
         add_category(house, *arguments)
@@ -44,8 +44,8 @@ def test_a_category_is_new(house, name):
 
 
 @pytest.mark.example
-def test_a_department_without_such_places_is_told_what_to_write(house):
-    """Where the stage was rewritten by hand."""
+def test_a_rewritten_stage_needs_manual_lines(house):
+    """The error has the lines to add."""
     source = house.root / "departments/project_alpha/src/project_alpha"
     (source / "flows/ingestion").mkdir(parents=True)
     (source / "flows/ingestion/stage.py").write_text("import json\n")

@@ -8,7 +8,7 @@ from airnub_cli.__main__ import main
 
 @pytest.fixture
 def airnub(house, monkeypatch):
-    """Types `airnub …` in the checkout."""
+    """Run `airnub …` in the checkout."""
     monkeypatch.chdir(house.root)
     return lambda *arguments: CliRunner().invoke(main, arguments)
 
@@ -25,7 +25,7 @@ def airnub(house, monkeypatch):
         ),
     ],
 )
-def test_a_mistake_is_told_and_nothing_is_written(airnub, house, arguments, reason):
+def test_a_mistake_is_reported_and_nothing_is_written(airnub, house, arguments, reason):
     """Exit status 2."""
     before = {path: path.read_bytes() for path in house.root.rglob("*") if path.is_file()}
     result = airnub(*arguments)
@@ -36,5 +36,5 @@ def test_a_mistake_is_told_and_nothing_is_written(airnub, house, arguments, reas
 
 @pytest.mark.parametrize("arguments", [("new", "department"), ("new", "category")])
 def test_every_command_shows_an_example(airnub, arguments):
-    """That can be typed."""
+    """`--help` has a command that can be typed."""
     assert f"Example: uv run airnub {' '.join(arguments)} " in airnub(*arguments, "--help").stdout

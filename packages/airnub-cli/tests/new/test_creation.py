@@ -1,6 +1,4 @@
-"""Naming.
-What a new department is to be; making it is tested on a whole copy of the repository (tests/test_departments.py).
-"""
+"""Names and arguments of new departments; tests/test_departments.py creates one in a copy of the repository."""
 
 import pytest
 
@@ -55,7 +53,7 @@ def test_a_free_identifier_is_fine(house, name):
         pytest.param("project_alpha_ingestion", "the same name, project-alpha-ingestion", marks=pytest.mark.example),
     ],
 )
-def test_another_name_is_refused_with_its_reason(house, name, reason):
+def test_an_invalid_name_is_refused_with_its_reason(house, name, reason):
     """Before anything is written."""
     with pytest.raises(WorkspaceError) as error:
         check_name(house, name)
@@ -71,7 +69,7 @@ def test_another_name_is_refused_with_its_reason(house, name, reason):
         ("infra/work-pools/zoo.yaml", "infra/work-pools/zoo.yaml exists already"),
     ],
 )
-def test_what_is_in_the_way_is_named(house, place, reason):
+def test_existing_files_are_named(house, place, reason):
     """Nothing would be overwritten."""
     (house.root / place).parent.mkdir(exist_ok=True)
     (house.root / place).write_text("")
@@ -81,22 +79,22 @@ def test_what_is_in_the_way_is_named(house, place, reason):
 
 @pytest.mark.example
 def test_an_id_of_the_registry_is_taken(house):
-    """Though its folder is not there."""
+    """Even if its folder does not exist."""
     registry = house.root / "configs" / "departments.yaml"
     registry.write_text(registry.read_text().replace("id: project_alpha", "id: zoo"))
     with pytest.raises(WorkspaceError, match=r"departments\.yaml has it already"):
         check_name(house, "zoo")
 
 
-def test_an_identifier_of_another_thing(house):
-    """Such as a category."""
+def test_identifiers_of_categories(house):
+    """They follow the same rules."""
     check_identifier("weather_stations", "category")
     with pytest.raises(WorkspaceError, match="expected the name of a new category, found 'a-b'"):
         check_identifier("a-b", "category")
 
 
-def test_without_options_it_is_all_of_the_template(house):
-    """The owner is a team of its name, and whom to ask."""
+def test_without_options_everything_is_included(house):
+    """The owner is a team of its name, which is also the contact."""
     wanted = department_spec(house, "fresh_orders")
     assert (wanted.names.display, wanted.owner, wanted.left_out) == ("Fresh Orders", "team-fresh-orders", frozenset())
 
@@ -110,13 +108,13 @@ def test_without_options_it_is_all_of_the_template(house):
         (None, ["scheduled_file_downloads"], {"public_api_data", "web_page_link_scraping"}),
     ],
 )
-def test_it_goes_without_what_was_not_chosen(house, stages, chosen, left_out):
+def test_parts_that_were_not_chosen_are_omitted(house, stages, chosen, left_out):
     """Without files there is nothing to process."""
     assert department_spec(house, "zoo", stages=stages, chosen=chosen).left_out == left_out
 
 
-def test_an_empty_one_goes_without_the_example_and_the_analysis_of_it(house):
-    """It may also be an ingestion alone."""
+def test_an_empty_department_omits_the_example_and_its_analysis(house):
+    """It may also have only an ingestion."""
     assert department_spec(house, "zoo", is_empty=True).left_out == {"analysis", "example"}
     short = department_spec(house, "zoo", is_empty=True, stages=["ingestion"])
     assert short.left_out == {"processing", "analysis", "example"}
@@ -138,7 +136,7 @@ def test_an_empty_one_goes_without_the_example_and_the_analysis_of_it(house):
         ({"contacts": ["a\\b"]}, "--contact: expected one to 60 characters"),
     ],
 )
-def test_what_cannot_be_is_refused(house, options, reason):
+def test_invalid_arguments_are_refused(house, options, reason):
     """Before anything is written."""
     with pytest.raises(WorkspaceError) as error:
         department_spec(house, "zoo", **options)
@@ -152,8 +150,8 @@ def test_what_cannot_be_is_refused(house, options, reason):
         ("docker-compose.yml", "services: [\n", r"docker-compose\.yml: expected YAML"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_left_as_it_is(house, path, text, reason):
-    """And so is everything else."""
+def test_an_invalid_file_is_not_changed(house, path, text, reason):
+    """Nothing else is changed, either."""
     wanted = department_spec(house, "zoo")
     (house.root / path).write_text(text)
     before = {one: one.read_bytes() for one in house.root.rglob("*") if one.is_file()}
@@ -164,13 +162,13 @@ def test_a_file_that_cannot_be_read_is_left_as_it_is(house, path, text, reason):
 
 
 def test_without_the_template_there_is_nothing_to_copy(house):
-    """It says where it was looked for."""
+    """The error has the expected folder."""
     wanted = department_spec(house, "zoo")
     template_folder(house.root).rename(house.root / "elsewhere")
     with pytest.raises(WorkspaceError, match="expected the template in"):
         create_department(house, wanted)
 
 
-def test_the_environment_of_others_is_left_alone(house):
-    """It is brought up to date only in the checkout's own."""
+def test_a_different_environment_is_not_synced(house):
+    """Only the checkout's own environment is."""
     assert install(house.root) is False

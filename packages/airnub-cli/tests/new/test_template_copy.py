@@ -1,6 +1,4 @@
-"""Parts of the template.
-The template's files as those of a department.
-"""
+"""Copies of the template: omitted stages and categories, and renamed files."""
 
 import ast
 from itertools import combinations
@@ -52,8 +50,8 @@ def last() -> None:
 '''
 
 
-def test_what_names_a_part_goes_with_it():
-    """Lines, and classes and functions as a whole; then what is imported for nothing."""
+def test_code_that_names_a_part_is_removed_with_it():
+    """Lines, whole classes and functions, and then unused imports."""
     text = without(PurePosixPath("src/x.py"), MODULE, ["analysis"])
     assert text == MODULE.replace("from flows.analysis import analysis\n", "").replace(
         'X = {"analysis": B}\n', ""
@@ -69,28 +67,28 @@ def test_what_names_a_part_goes_with_it():
         ("src/report.py", '"""The report of the analysis."""\n'),
     ],
 )
-def test_a_file_goes_whose_name_or_first_line_names_it(path, text):
-    """Whatever else it holds."""
+def test_a_file_whose_name_or_first_line_names_a_part_is_removed(path, text):
+    """Whatever else it contains."""
     assert without(PurePosixPath(path), text, ["analysis"]) is None
     assert without(PurePosixPath(path), text, ["processing"]) == text
 
 
 def test_the_example_is_a_folder_and_a_module():
-    """What names either goes; the word alone, and a host of that name, stay."""
+    """Lines that name either are removed; the word alone, and a host of that name, are kept."""
     text = '"""An example."""\n\nA = "https://example.org/a"\nB = "x.example.demo:DEMO"\n'
     assert without(PurePosixPath("src/x.py"), text, [EXAMPLE]) == text.replace('B = "x.example.demo:DEMO"\n', "")
     assert without(PurePosixPath("tests/example/test_x.py"), text, [EXAMPLE]) is None
     assert without(PurePosixPath("tests/example/test_x.py"), text, ["analysis"]) == text
 
 
-def test_paragraphs_of_yaml_go():
+def test_paragraphs_of_yaml_are_removed():
     """From one empty line to the next."""
     text = "a: 1\n\npublic_api_data:\n  - name: x\n\nb: 2\n"
     assert without(PurePosixPath("x.yaml"), text, ["public_api_data"]) == "a: 1\n\nb: 2\n"
 
 
-def test_a_longer_word_is_another(house):
-    """`analysis` is not in `meta_analysist`, nor in `Analysis`."""
+def test_a_part_of_a_word_does_not_match(house):
+    """`analysis` is neither in `meta_analysist` nor in `Analysis`."""
     text = "metanalysis analysist Analysis\n"
     assert without(PurePosixPath("x.md"), text, ["analysis"]) == text
 
@@ -103,13 +101,13 @@ def test_imports_are_sorted_by_module():
 
 
 def test_an_import_is_used_under_its_other_name():
-    """`as` is looked for."""
+    """The name after `as` counts."""
     text = "from a import b as c\nfrom a import d as e\n\nc()\n"
     assert without_unused_imports(text) == "from a import b as c\n\nc()\n"
 
 
-def test_every_choice_leaves_modules_that_can_be_read(house):
-    """Stages from the first on, and any categories."""
+def test_every_choice_leaves_valid_modules(house):
+    """Stages from the first on, with any categories."""
     folder = template_folder(house.root)
     modules = [path for path in folder.rglob("*.py") if "__pycache__" not in path.parts]
     known = categories(house.root)
@@ -133,7 +131,7 @@ ORDERS = DepartmentSpec(Names("fresh_orders", "Fresh & Good"), "team-sales", ("s
 
 
 def test_every_file_is_renamed_and_in_its_place(house):
-    """Nothing of the template's name is left, and nothing of how to copy it."""
+    """Neither the template's name nor its instructions for copying remain."""
     files = department_files(house.root, ORDERS)
     assert "departments/fresh_orders/src/fresh_orders/flows/ingestion/stage.py" in files
     assert "departments/fresh_orders/src/fresh_orders/py.typed" in files
@@ -154,14 +152,14 @@ def test_every_file_is_renamed_and_in_its_place(house):
 
 
 def test_imports_stay_in_order(house):
-    """A name before `airnub` comes first."""
+    """A name that sorts before `airnub` comes first."""
     files = department_files(house.root, DepartmentSpec(Names("accounts", "Accounts"), "team-a"))
     text = files["departments/accounts/src/accounts/example/demo.py"].decode()
     assert text.index("from accounts.settings") < text.index("from airnub_core")
 
 
 def test_the_entry_of_the_registry(house):
-    """With the owner, and whom to ask."""
+    """With the owner and the contacts."""
     assert yaml.safe_load(registry_entry(house.root, ORDERS)) == [
         {
             "id": "fresh_orders",
@@ -176,7 +174,7 @@ def test_the_entry_of_the_registry(house):
 
 
 def test_the_sample_site_of_the_environment_sample(house):
-    """In place of all sources; of a category that the department goes without there is nothing."""
+    """It replaces all sources; omitted categories have none."""
     [(name, changes)] = yaml.safe_load(sample_entry(house.root, ORDERS)).items()
     assert name == "fresh_orders"
     [source] = changes["ingestion"]["scheduled_file_downloads"]
@@ -191,7 +189,7 @@ def test_the_sample_site_of_the_environment_sample(house):
 
 
 def test_an_empty_department_has_nothing_of_the_example(house):
-    """No file of it, no source, nothing in the environment `sample`; and nothing that names it."""
+    """No file, no source, no entry in the environment `sample`, and no reference."""
     empty = DepartmentSpec(ORDERS.names, "team-sales", left_out=frozenset({"analysis", "example"}))
     files = {path: content.decode() for path, content in department_files(house.root, empty).items()}
     assert [path for path in files if "/example/" in path or "report" in path] == []
@@ -202,8 +200,8 @@ def test_an_empty_department_has_nothing_of_the_example(house):
     assert "MEASUREMENTS" in files["departments/fresh_orders/src/fresh_orders/datasets.py"]
 
 
-def test_a_template_that_is_no_python(house):
-    """Parts cannot be left out of it; the mistake is told with its line."""
+def test_an_invalid_template(house):
+    """The error has the line."""
     path = house.root / "departments/_template/src/department_template/flows/pipeline.py"
     path.write_text('"""Broken."""\n\ndef (:\n')
     with pytest.raises(WorkspaceError, match=r"pipeline\.py:3: expected Python in the template, found: invalid"):

@@ -1,4 +1,4 @@
-"""What a backend holds of a department."""
+"""Objects of a department on the Prefect server."""
 
 import uuid
 
@@ -17,7 +17,7 @@ def server(prefect_api):
 
 
 def test_all_of_it_is_found_and_deleted_and_nothing_else(server):
-    """What another department has stays; a second time there is nothing to do."""
+    """Objects of other departments are kept; the second time there is nothing to do."""
     unique = uuid.uuid4().hex[:10]
     ours, theirs = Names(f"zoo_{unique}"), Names(f"zoo_{unique}_more")
     for names in (ours, theirs):
@@ -48,7 +48,7 @@ def test_all_of_it_is_found_and_deleted_and_nothing_else(server):
 
 
 def test_a_pool_that_others_deploy_to_stays(server):
-    """Though it has the department's name."""
+    """Even if it has the department's name."""
     names = Names(f"zoo_{uuid.uuid4().hex[:10]}")
     server.post("/work_pools/", {"name": names.slug, "type": "process", "base_job_template": {}})
     flow = server.post("/flows/", {"name": names.slug})

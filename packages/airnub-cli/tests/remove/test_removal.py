@@ -1,4 +1,4 @@
-"""The end of a department; removing one is tested on a whole copy of the repository (tests/test_departments.py)."""
+"""Removal of a department; the whole is tested on a copy of the repository (tests/test_departments.py)."""
 
 import pytest
 
@@ -15,8 +15,8 @@ from airnub_cli.workspace import Workspace, WorkspaceError
         pytest.param("project_alpha", "pyproject.toml has project-alpha among dependencies", marks=pytest.mark.example),
     ],
 )
-def test_what_is_needed_is_not_removed(house, name, reason):
-    """Every reason is told at once."""
+def test_a_needed_department_is_not_removed(house, name, reason):
+    """All reasons are reported at once."""
     with pytest.raises(WorkspaceError) as error:
         planned_removal(house, name)
     assert reason in str(error.value)
@@ -24,7 +24,7 @@ def test_what_is_needed_is_not_removed(house, name, reason):
 
 @pytest.mark.example
 def test_a_service_that_runs_its_image_needs_it(house):
-    """One that is not its own; the mistake names it."""
+    """A service other than its own; the message names it."""
     compose = house.root / "docker-compose.yml"
     compose.write_text(
         compose.read_text().replace("  site:\n", "  shown:\n    image: airnub/project-alpha:local\n  site:\n")
@@ -34,8 +34,8 @@ def test_a_service_that_runs_its_image_needs_it(house):
 
 
 @pytest.mark.example
-def test_what_goes_is_told_first(house):
-    """Folders, the pool where nobody else uses it, and the names that a server has."""
+def test_the_plan_lists_everything(house):
+    """Folders, the pool if no other member uses it, and names of objects on the server."""
     folder = house.root / "departments" / "zoo"
     folder.mkdir()
     (folder / "pyproject.toml").write_text('[project]\nname = "zoo"\nversion = "0"\n')
@@ -55,8 +55,8 @@ def test_what_goes_is_told_first(house):
 
 
 @pytest.mark.example
-def test_what_others_read_is_not_removed(house):
-    """Who reads it is named, with the line."""
+def test_a_department_with_readers_is_not_removed(house):
+    """Each reader is named, with the line."""
     reads = house.root / "departments" / "_template" / "reads.yaml"
     reads.write_text("reads:\n  - contract: project_alpha/noaa_daily_weather\n    version: 1\n")
     with pytest.raises(WorkspaceError) as error:

@@ -1,4 +1,4 @@
-"""A checkout in git with a small template and departments made of it."""
+"""A git checkout with a small template and departments made from it."""
 
 import subprocess
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ TASKS = "departments/{}/src/{}/tasks.py"
 
 @dataclass
 class House:
-    """A checkout that tests change, commit and ask."""
+    """A checkout that tests change, commit and update."""
 
     root: Path
 
@@ -58,7 +58,7 @@ class House:
         self.write(path, text.replace(old, new))
 
     def make(self, name):
-        """A department of the template as it is."""
+        """Make a department from the present template."""
         for path, text in TEMPLATE.items():
             text = self.read(path).replace("department_template", name).replace("department-template", name)
             path = path.replace("departments/_template/registration/variables", f"configs/variables/{name}")
@@ -69,7 +69,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
-    """Two departments that are as the template is."""
+    """Two departments that equal the template."""
     monkeypatch.setattr(WorkspaceCopy, "settle", lambda self: None)  # locking and compiling have tests of their own
     made = House(tmp_path)
     made.git("init", "--quiet")

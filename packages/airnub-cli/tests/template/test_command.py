@@ -1,4 +1,4 @@
-"""The command: what is said, and exit statuses."""
+"""The command `airnub template`: output and exit statuses."""
 
 import json
 
@@ -10,13 +10,13 @@ from airnub_cli.__main__ import main
 
 @pytest.fixture
 def run(house, monkeypatch):
-    """Runs `airnub template` in the house."""
+    """Run `airnub template` in the house."""
     monkeypatch.chdir(house.root / "departments")
     return lambda *arguments: CliRunner().invoke(main, ["template", *arguments])
 
 
 def test_status(house, run):
-    """A line a department, and one below for each file; as JSON the same."""
+    """One line per department and one for each file; JSON has the same."""
     house.tasks("alpha", "one = 1", "one = 'alpha'")
     house.tasks("_template", "one = 1", "one = 11")
     done = run("status")
@@ -33,7 +33,7 @@ def test_status(house, run):
 
 
 def test_status_as_a_check(house, run):
-    """1 where the template has something that a department lacks; its own changes are no reason."""
+    """1 if the department lacks a change of the template; its own changes do not count."""
     house.tasks("alpha", "one = 1", "one = 'alpha'")
     assert run("status", "--check").exit_code == 0
     house.tasks("_template", "five = 5", "five = 55")
@@ -41,7 +41,7 @@ def test_status_as_a_check(house, run):
 
 
 def test_update(house, run):
-    """What was done, and 1 where something is left for a person."""
+    """The output lists the changes; the status is 1 if manual changes remain."""
     house.tasks("_template", "one = 1", "one = 11")
     house.commit()
     done = run("update", "alpha")
@@ -69,8 +69,8 @@ def test_a_dirty_tree_is_refused(house, run):
     assert house.read("departments/beta/src/beta/tasks.py").startswith("one = 1\n")
 
 
-def test_a_base_for_who_records_none(house, run):
-    """Said by a commit; without one it is said that nothing is known."""
+def test_a_base_for_a_department_without_a_record(house, run):
+    """With --base it is compared; without, its state is unknown."""
     (house.root / "departments/alpha/template.toml").unlink()
     house.commit()
     assert "pass --base REF" in run("status", "alpha").stdout
@@ -80,7 +80,7 @@ def test_a_base_for_who_records_none(house, run):
 
 
 def test_a_template_that_git_lost(house, run):
-    """Is told with what to do about it, and no success."""
+    """It is reported with what to do, and the command fails."""
     house.write("departments/alpha/template.toml", f'tree = "{"0" * 40}"\n')
     house.commit()
     assert "alpha: unknown (expected the template 000000000000 in the history of" in run("status").stdout
@@ -90,12 +90,12 @@ def test_a_template_that_git_lost(house, run):
 
 @pytest.mark.parametrize("command", ["status", "update"])
 def test_help_has_an_example(run, command):
-    """As every command's."""
+    """Like every command."""
     assert f"Example: uv run airnub template {command}" in run(command, "--help").stdout
 
 
 def test_names_without_a_successor(house, run):
-    """Are printed with file and line, and the exit status is 1 until there are none."""
+    """They are printed with file and line; the exit status is 1 until there are none."""
     path = "departments/alpha/src/alpha/more.py"
     house.write(path, '"""More of alpha."""\n\nfrom airnub_core.tables import read_csv\n')
     house.commit()

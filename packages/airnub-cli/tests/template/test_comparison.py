@@ -1,7 +1,4 @@
-"""Moves: which file went where.
-Merging: git's.
-Comparison: who changed a file.
-"""
+"""Renamed files, three-way merges by git, and the comparison file by file."""
 
 import pytest
 
@@ -26,8 +23,8 @@ A, B = b"1\n2\n3\n4\n", b"5\n6\n7\n8\n"
         ({}, {"b": A}, {}),
     ],
 )
-def test_who_moved_where(went, came, expected):
-    """The likest, of the same name where two are as like; each once, and empty files never."""
+def test_renames_by_similarity(went, came, expected):
+    """The most similar file, with ties broken by the name; each once, and empty files never."""
     assert renames(went, came) == expected
 
 
@@ -41,25 +38,25 @@ def test_changes_in_different_places():
 
 
 def test_changes_in_the_same_place():
-    """Marked as git marks them, with who has what; nothing is lost."""
+    """Marked by git, with both sides; nothing is lost."""
     done = merge(BASE.replace(b"one", b"ours"), BASE, BASE.replace(b"one", b"theirs"))
     assert done.conflicts == 1
     assert done.content.startswith(b"<<<<<<< department\nours\n=======\ntheirs\n>>>>>>> template\ntwo\n")
 
 
 def test_the_same_change_twice():
-    """Is no conflict."""
+    """It is no conflict."""
     assert merge(b"x\n", BASE, b"x\n").conflicts == 0
 
 
-def test_what_is_no_text():
-    """Is not merged."""
+def test_binary_files():
+    """They are not merged."""
     with pytest.raises(WorkspaceError, match="expected files that git can merge"):
         merge(b"\0a", b"\0b", b"\0c")
 
 
-def test_other_line_ends():
-    """A department that ends its lines otherwise keeps that, and is no conflict everywhere."""
+def test_different_line_endings():
+    """The department's line endings are kept, without conflicts."""
     ours = BASE.replace(b"one", b"ONE").replace(b"\n", b"\r\n")
     done = merge(ours, BASE, BASE.replace(b"five", b"FIVE"))
     assert (done.content, done.conflicts) == (b"ONE\r\ntwo\r\nthree\r\nfour\r\nFIVE\r\n", 0)
@@ -86,8 +83,8 @@ def test_other_line_ends():
         ("a", "<<<<<<< department\nb", "c", FileState.UNRESOLVED, "<<<<<<< department\nb"),
     ],
 )
-def test_who_changed_it_and_what_an_update_leaves(tmp_path, before, ours, now, state, content):
-    """Nothing that the department wrote is ever lost."""
+def test_states_and_contents_after_an_update(tmp_path, before, ours, now, state, content):
+    """No change of the department is ever lost."""
     if ours is not None:
         (tmp_path / "x").write_text(ours)
     files = [{} if one is None else {"x": one.encode()} for one in (before, now)]
@@ -144,8 +141,8 @@ MARKED = "<<<<<<< department\nONE\n=======\n1\n>>>>>>> template\ntwo\nthree\nfou
         ({}, {"a": "mine\n"}, {"a/b": TEXT}, {"a/b": ("conflict", None)}),
     ],
 )  # fmt: skip
-def test_files_that_moved(tmp_path, before, ours, now, expected):
-    """Edits of one follow the move of the other, and say so; what cannot be followed stays, and is named."""
+def test_renamed_files(tmp_path, before, ours, now, expected):
+    """Edits of one side follow the rename of the other, with a note; otherwise the file is kept and named."""
     for path, text in ours.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)

@@ -1,6 +1,4 @@
-"""Origin: what a department records.
-History: the template as git has it.
-"""
+"""The recorded template of a department, and the template in git."""
 
 import subprocess
 
@@ -28,7 +26,7 @@ TREE = "a" * 40
     ],
 )
 def test_what_is_written_is_read(tmp_path, origin):
-    """Whatever the names are."""
+    """With any names."""
     path = tmp_path / origin_path("orders")
     path.parent.mkdir(parents=True)
     path.write_text(origin.text(), encoding="utf-8")
@@ -36,13 +34,13 @@ def test_what_is_written_is_read(tmp_path, origin):
 
 
 def test_a_department_that_records_nothing(tmp_path):
-    """Such as one that was copied by hand."""
+    """For example one that was copied by hand."""
     assert read_origin(tmp_path, "orders") is None
 
 
 @pytest.mark.parametrize("text", ["tree = ", "tree = 'x'", f"tree = '{TREE}'\nmore = 1", ""])
-def test_a_record_that_cannot_be_understood(tmp_path, text):
-    """Told with its file."""
+def test_an_invalid_record(tmp_path, text):
+    """The error names the file."""
     path = tmp_path / origin_path("orders")
     path.parent.mkdir(parents=True)
     path.write_text(text)
@@ -50,8 +48,8 @@ def test_a_record_that_cannot_be_understood(tmp_path, text):
         read_origin(tmp_path, "orders")
 
 
-def test_the_template_as_it_is_here(house):
-    """Committed or not; what somebody has staged stays as it is."""
+def test_the_present_template(house):
+    """Committed or not; staged changes are kept."""
     committed = tree_of(house.root, "HEAD")
     assert tree_here(house.root) == committed
     house.tasks("_template", "one = 1", "one = 11")
@@ -64,8 +62,8 @@ def test_the_template_as_it_is_here(house):
     assert tree_of(house.root, "HEAD") == changed
 
 
-def test_the_template_as_it_was(house):
-    """Laid out as in a checkout, for as long as it is needed."""
+def test_an_earlier_template(house):
+    """Laid out as in a checkout, in a temporary folder."""
     before = tree_here(house.root)
     house.tasks("_template", "one = 1", "one = 11")
     house.commit()
@@ -76,7 +74,7 @@ def test_the_template_as_it_was(house):
 
 
 def test_a_template_that_git_does_not_have(house, tmp_path_factory):
-    """Said with what to do; in a shallow clone it is another thing."""
+    """The error says what to do; in a shallow clone that differs."""
     with (
         pytest.raises(WorkspaceError, match="the department was made from: --base REF"),
         template_at(house.root, "a" * 40),
@@ -94,14 +92,14 @@ def test_a_template_that_git_does_not_have(house, tmp_path_factory):
 
 
 @pytest.mark.parametrize("reference", ["nobody", "--help", "HEAD~9"])
-def test_a_commit_that_is_none(house, reference):
-    """Told by its name."""
+def test_an_unknown_commit(house, reference):
+    """The error has its name."""
     with pytest.raises(WorkspaceError, match=f"expected a commit with departments/_template, found '{reference}'"):
         tree_of(house.root, reference)
 
 
-def test_what_is_not_committed(house):
-    """Each file is named; ignored ones are nobody's concern."""
+def test_uncommitted_changes(house):
+    """Each file is named, except ignored ones."""
     house.write("departments/alpha/__pycache__/x.pyc", "")
     require_clean(house.root)
     house.write("new", "")
@@ -110,13 +108,13 @@ def test_what_is_not_committed(house):
 
 
 def test_outside_of_git(tmp_path):
-    """Nothing can be asked."""
+    """Git's error is reported."""
     with pytest.raises(WorkspaceError, match="not a git repository"):
         tree_here(tmp_path)
 
 
 def test_without_git(house, monkeypatch):
-    """What is missing."""
+    """The error says what to install."""
     monkeypatch.setenv("PATH", str(house.root))
     with pytest.raises(WorkspaceError, match="expected the command git"):
         tree_here(house.root)

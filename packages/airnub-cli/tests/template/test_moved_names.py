@@ -30,7 +30,7 @@ from airnub_cli.template.moved_names import declare_data, imports_old_names, mov
     ],
 )  # fmt: skip
 def test_imports_are_rewritten(before, after):
-    """With the uses of each name; rewriting twice changes nothing."""
+    """With the uses of each name; the second time nothing changes."""
     assert rename_names(before) == (after, [])
     assert rename_names(after) == (after, [])
 
@@ -44,7 +44,7 @@ def test_imports_are_rewritten(before, after):
         "<<<<<<< department\nfrom airnub_core import Kind\n",
     ],
 )
-def test_everything_else_stays(text):
+def test_everything_else_is_unchanged(text):
     """Also a file that cannot be parsed."""
     assert rename_names(text) == (text, [])
 
@@ -57,8 +57,8 @@ def test_everything_else_stays(text):
         ("from airnub_core import Kind\nStatus = 1\nx = Kind\n", 1, "an imported name is now called Status"),
     ],
 )
-def test_imports_that_need_a_person(text, line, what):
-    """Names reached through a module, and a name that the file has for something else."""
+def test_imports_that_need_manual_changes(text, line, what):
+    """Names used through a module, and a name that the file uses already."""
     new, [(at, advice)] = rename_names(text)
     assert (new, at) == (text, line)
     assert what in advice
@@ -85,7 +85,7 @@ def test_imports_that_need_a_person(text, line, what):
     ],
 )  # fmt: skip
 def test_imports_of_airnub_data_are_rewritten(before, after):
-    """Names, aliases, comments, indents and line ends stay; rewriting twice changes nothing."""
+    """Names, aliases, comments, indentation and line endings are kept; the second time nothing changes."""
     moved = move_names(before)
     assert moved.text == after
     assert move_names(after).text == after
@@ -102,8 +102,8 @@ def test_imports_of_airnub_data_are_rewritten(before, after):
         "<<<<<<< department\nfrom airnub_core.tables import Column\n",
     ],
 )
-def test_what_is_no_import_of_them_stays(text):
-    """Also a file that cannot be parsed, such as one with marks of a conflict."""
+def test_other_imports_are_unchanged(text):
+    """Also a file that cannot be parsed, for example with conflict markers."""
     assert (move_names(text).text, move_names(text).left, imports_old_names(text)) == (text, [], False)
 
 
@@ -127,21 +127,21 @@ def test_what_is_no_import_of_them_stays(text):
          "found arguments without names, unique; change the declaration"),
     ],
 )  # fmt: skip
-def test_what_is_left_for_a_person(text, line, what):
-    """With its line in the text as it is after the rewriting."""
+def test_manual_changes_have_their_lines(text, line, what):
+    """Lines of the rewritten text."""
     [(found, message)] = move_names(text).left
     assert found == line
     assert what in message
 
 
-def test_a_dataset_that_was_declared_anew_is_not_reported():
+def test_a_declaration_that_was_changed_is_not_reported():
     """Nor is a call that was adapted."""
     text = "from airnub_data import Dataset, make_dataset\nX = Dataset(name='x', source='y', reader=r, columns=c)\n"
     assert move_names(f"{text}make_dataset(X, store, location)\n").left == []
 
 
 def test_the_dependency_is_declared():
-    """In place of the extra, with its source; core itself stays, or is said where only the extra was."""
+    """It replaces the extra, with its source; airnub-core itself is kept, or added if there was only the extra."""
     sources = "]\n[tool.uv.sources]\nairnub-core = { workspace = true }\n"
     both = f"{sources}airnub-data = {{ workspace = true }}\n"
     extra = f'dependencies = [\n    "airnub-core[tables]",  # processing\n{sources}'

@@ -1,4 +1,4 @@
-"""Updating: departments that were changed by hand, brought to the template of today."""
+"""Updates of departments with changes of their own to the present template."""
 
 import pytest
 
@@ -9,22 +9,22 @@ from airnub_cli.workspace_copy import WorkspaceCopy
 
 
 def states(house, *names):
-    """By department: its state, and that of each of its files."""
+    """The state of each department, and of its files."""
     return {
         one.department: (one.state, {file.path.rpartition("/")[2]: str(file.state) for file in one.differences})
         for one in standings(house.workspace, names)
     }
 
 
-def test_departments_that_are_as_the_template_is(house):
-    """The owner in a deployment's tags is nobody's change."""
+def test_unchanged_departments(house):
+    """The owner tags of deployments are no change."""
     assert states(house) == {"alpha": ("current", {}), "beta": ("current", {})}
     done = update(house.workspace)
     assert (done.written, done.warning) == ([], None)
 
 
 def test_one_was_changed_by_hand_and_the_other_was_not(house):
-    """The template's change lands in both, and the department's own stays."""
+    """Both get the template's change, and the department's own is kept."""
     house.tasks("alpha", "one = 1", "one = 'alpha'")
     house.write("configs/variables/alpha/ingestion.yaml", "store: elsewhere\n")
     house.tasks("_template", "five = 5", "five = 55")
@@ -51,7 +51,7 @@ def test_one_was_changed_by_hand_and_the_other_was_not(house):
 
 
 def test_the_same_place_changed_by_both(house):
-    """Marked as git marks it; what is clean lands all the same, and another department is not touched."""
+    """Marked by git; clean files are merged, and other departments are not affected."""
     house.tasks("alpha", "one = 1", "one = 'alpha'")
     house.tasks("_template", "one = 1", "one = 11")
     house.commit()
@@ -62,8 +62,8 @@ def test_the_same_place_changed_by_both(house):
     assert states(house, "beta") == {"beta": ("behind", {"tasks.py": "behind"})}
 
 
-def test_marks_that_nobody_resolved(house):
-    """Nothing is merged until they are, and then nothing is missing that the template changed meanwhile."""
+def test_unresolved_conflicts(house):
+    """Nothing is merged before, and nothing is missing afterwards."""
     house.tasks("alpha", "one = 1", "one = 'alpha'")
     house.tasks("_template", "one = 1", "one = 11")
     house.commit()
@@ -82,8 +82,8 @@ def test_marks_that_nobody_resolved(house):
     assert "Other of alpha" in house.read("departments/alpha/src/alpha/more.py")
 
 
-def test_what_was_decided_stays_decided(house):
-    """A file that a department removed is not asked about twice."""
+def test_decisions_are_kept(house):
+    """A file that a department removed is reported only once."""
     (house.root / "departments/alpha/src/alpha/tasks.py").unlink()
     house.tasks("_template", "one = 1", "one = 11")
     house.commit()
@@ -92,8 +92,8 @@ def test_what_was_decided_stays_decided(house):
     assert states(house)["alpha"] == ("changed", {"tasks.py": "changed"})
 
 
-def test_a_department_that_does_not_say_what_it_was_made_from(house):
-    """It is left alone, unless a commit is said; then it records it."""
+def test_a_department_without_a_record(house):
+    """It is skipped, unless a base is given, which is then recorded."""
     (house.root / "departments/alpha/template.toml").unlink()
     house.commit()
     before = tree_of(house.root, "HEAD")
@@ -106,8 +106,8 @@ def test_a_department_that_does_not_say_what_it_was_made_from(house):
     assert states(house, "alpha") == {"alpha": ("current", {})}
 
 
-def test_what_cannot_be_locked_or_compiled_lands_with_a_warning(house, monkeypatch):
-    """A department may have changed what the template's change needs; that is for a person."""
+def test_an_invalid_merge_is_written_with_a_warning(house, monkeypatch):
+    """The template's change may need something that the department changed."""
 
     def refuse(self):
         raise WorkspaceError("no such module")
@@ -120,8 +120,8 @@ def test_what_cannot_be_locked_or_compiled_lands_with_a_warning(house, monkeypat
     assert house.read("departments/beta/src/beta/tasks.py").startswith("one = 11\n")
 
 
-def test_edits_follow_what_moved(house):
-    """Of a file that the template moved, and of one that the department moved."""
+def test_edits_follow_renames(house):
+    """Of a file that the template renamed, and of one that the department renamed."""
     house.tasks("alpha", "one = 1", "one = 'alpha'")
     house.git("mv", "departments/alpha/src/alpha/more.py", "departments/alpha/src/alpha/mine.py")
     house.git("mv", "departments/_template/src/department_template/tasks.py",
@@ -140,7 +140,7 @@ def test_edits_follow_what_moved(house):
 
 
 def test_a_template_that_git_lost(house):
-    """One department that says what nobody has, after a rewritten history, keeps no other from its update."""
+    """An unknown template of one department, after a rewritten history, does not stop updates of others."""
     house.write("departments/alpha/template.toml", f'tree = "{"0" * 40}"\n')
     house.tasks("_template", "one = 1", "one = 11")
     house.commit()
@@ -153,7 +153,7 @@ def test_a_template_that_git_lost(house):
 
 
 @pytest.mark.parametrize("name", ["_template", "department-template", "nobody"])
-def test_names_that_are_no_department(house, name):
+def test_names_that_are_not_departments(house, name):
     """The template is not compared with itself."""
     with pytest.raises(WorkspaceError, match=r"expected a (department|member)"):
         standings(house.workspace, [name])
@@ -191,7 +191,7 @@ def test_names_that_moved(house):
 
 
 def test_names_stay_while_the_template_uses_them(house):
-    """What the packages here need is what the template does."""
+    """The template shows which names the packages here have."""
     house.write("departments/_template/src/department_template/datasets.py", OLD_NAMES)
     house.write("departments/alpha/src/alpha/datasets.py", OLD_NAMES)
     house.commit()
@@ -199,8 +199,8 @@ def test_names_stay_while_the_template_uses_them(house):
     assert (done.left, house.read("departments/alpha/src/alpha/datasets.py")) == ([], OLD_NAMES)
 
 
-def test_names_of_a_department_with_marks_stay(house):
-    """It is left alone until they are resolved."""
+def test_names_of_a_department_with_conflicts_stay(house):
+    """It is skipped until they are resolved."""
     house.tasks("alpha", "one = 1", "one = 'alpha'")
     house.tasks("_template", "one = 1", "one = 11")
     house.commit()
@@ -236,7 +236,7 @@ SCHEDULE = '    schedules:\n      - {slug: daily, cron: "47 6 * * *", timezone: 
 
 
 def test_old_triggers_become_those_that_wait_for_events(house):
-    """With a schedule beside them; the department's own description and what it switched off stay."""
+    """With a schedule; the department's own description and disabled triggers are kept."""
 
     def as_alpha(text):
         for template, alpha in (

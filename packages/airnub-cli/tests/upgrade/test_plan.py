@@ -1,4 +1,4 @@
-"""What an upgrade would do, and what it would lose."""
+"""The plan of an upgrade, and its losses."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ NETWORKS = frozenset({"airnub"})
 
 
 def service(name, *, once=False, depends_on=(), image="image-1", environment=None):
-    """As docker-compose.yml has it."""
+    """A service as configured by docker-compose.yml."""
     return ServiceChange(name, image, "config-1", once, tuple(depends_on), NETWORKS, environment or {})
 
 
@@ -27,7 +27,7 @@ SERVICES = [
 
 
 def containers(services=SERVICES):
-    """What runs after such services were brought up."""
+    """The containers of such services."""
     return [
         Container(f"id-of-{one.name}", one.name, one.image, one.config, not one.once, 0, one.networks, one.environment)
         for one in services
@@ -35,23 +35,23 @@ def containers(services=SERVICES):
 
 
 def plan(services, there=None, runs=(), majors=("17", "17")):
-    """A plan, where the system was brought up before."""
+    """A plan for a system that is running."""
     return make_plan(services, containers() if there is None else there, runs, majors)
 
 
 def changed(*names, **more):
-    """Services with other images, or what else is given."""
+    """Services with different images, or other given differences."""
     more = more or {"image": "image-2"}
     return [replace(one, **more) if one.name in names else one for one in SERVICES]
 
 
 def test_nothing_changed():
-    """Nothing is done."""
+    """There are no steps."""
     assert plan(SERVICES, runs=["a"]).steps == ()
 
 
 def test_a_shared_package_changed():
-    """The server is replaced alone and before all else, the workers last; the database is left alone."""
+    """The server is replaced first and alone, the workers last; the database is not touched."""
     steps = plan(changed("worker-alpha", "alpha", "setup", "site", "server"), runs=["a-run"])
     assert [(step.services, step.once) for step in steps.steps] == [
         (("server",), False), (("site",), False), (("setup",), True), (("alpha",), True), (("worker-alpha",), False),
@@ -59,14 +59,14 @@ def test_a_shared_package_changed():
     assert steps.lost == steps.refused == ()
 
 
-def test_what_the_server_needs_comes_before_it():
-    """What it needs, and what that needs, in their order."""
+def test_dependencies_of_the_server_come_first():
+    """Transitive ones, in their order."""
     steps = plan(changed("keys", "postgres", "server")).steps
     assert [step.services for step in steps] == [("postgres",), ("keys",), ("server",), ("setup",)]
 
 
 def test_the_flows_of_a_department_changed():
-    """Its image and what deploys; the server is not touched."""
+    """Its image and the deployment; the server is not touched."""
     assert [step.services for step in plan(changed("alpha", "setup")).steps] == [("setup",), ("alpha",)]
 
 
@@ -79,7 +79,7 @@ def test_the_flows_of_a_department_changed():
         ([replace(one, image="x") if one.service == "site" else one for one in containers()], "its image differs"),
     ],
 )
-def test_a_step_says_why(there, why):
+def test_a_step_has_its_reason(there, why):
     """In a few words."""
     assert plan(SERVICES, there).steps == (Step(("site",), once=False, why=why),)
 
@@ -92,7 +92,7 @@ def test_a_step_says_why(there, why):
     ],
 )
 def test_runs_that_would_be_lost_are_named_with_the_reason(change, expected):
-    """Where there are any; the password itself is never printed."""
+    """If there are runs; the password itself is never printed."""
     [found] = plan(changed("server", **change), runs=["a-run"]).lost
     assert expected in found
     assert "secret" not in found
@@ -100,14 +100,14 @@ def test_runs_that_would_be_lost_are_named_with_the_reason(change, expected):
 
 
 def test_a_database_that_could_not_read_its_data_is_refused():
-    """Another major version of PostgreSQL; a minor one is a restart."""
+    """A different major version of PostgreSQL; a minor one is a restart."""
     [found] = plan(changed("postgres"), majors=("17", "18")).refused
     assert "expected PostgreSQL 17" in found
     assert plan(changed("postgres")).refused == ()
 
 
-def test_services_are_read_as_compose_says_them():
-    """Names of networks and images are the engine's, defaults are filled in."""
+def test_services_of_a_configuration():
+    """With the engine's names of networks and images, and defaults."""
     configuration = {
         "name": "demo",
         "networks": {"default": {"name": "demo-net"}},
@@ -123,20 +123,20 @@ def test_services_are_read_as_compose_says_them():
     ]
 
 
-def test_what_failed_is_tried_again():
-    """The command goes on where it stopped."""
+def test_a_failed_service_is_retried():
+    """The command continues where it stopped."""
     there = [replace(one, status=1) if one.service == "setup" else one for one in containers()]
     assert plan(SERVICES, there).steps == (Step(("setup",), once=True, why="it failed"),)
 
 
 def test_one_of_two_workers_that_has_stopped():
-    """The service is brought up again, though the other one runs."""
+    """The service is started again, though the other worker runs."""
     [worker] = [one for one in containers() if one.service == "worker-alpha"]
     there = [*containers(), replace(worker, id="second", running=False)]
     assert plan(SERVICES, there).steps == (Step(("worker-alpha",), False, "it is not running"),)
 
 
-def test_the_major_version_is_the_images():
-    """As its environment says it."""
+def test_the_major_version_of_an_image():
+    """From its environment."""
     assert major_of({"Config": {"Env": ["A=1", "PG_MAJOR=17"]}}) == "17"
     assert major_of(None) == major_of({"Config": {"Env": None}}) == ""
