@@ -107,7 +107,7 @@ def test_what_the_readme_says_of_schedules_completes(checkout, environment, tmp_
     typed = [re.sub("|".join(ports), lambda match: ports[match[0]], block) for block in blocks()]
     assert len(typed) == 4
     *kept, run = typed
-    assert "prefect worker start" in kept[-1]
+    assert "python -m airnub_prefect.worker" in kept[-1]
     logs = [tmp_path / f"{number}.log" for number in range(len(kept))]
     health = f"http://127.0.0.1:{server_port}/api/health"
     ready = [lambda: answers(health), lambda: answers(f"{site}/"), lambda: "started!" in logs[2].read_text()]

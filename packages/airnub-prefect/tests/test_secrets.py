@@ -35,6 +35,19 @@ def test_the_environment_stands_in(prefect_api, monkeypatch):
     assert read("secret/no-block-1", "secret/no-block-1") == {"secret/no-block-1": "from the environment"}
 
 
+def test_the_dotenv_file_stands_in_too(prefect_api, monkeypatch, tmp_path):
+    """`.env` of the checkout is read as by `airnub apply`; the environment takes precedence."""
+    from airnub_prefect import secrets
+
+    (tmp_path / ".env").write_text("AIRNUB_SECRET_DOTENV_1=from $FILE\nAIRNUB_SECRET_DOTENV_2=from .env\n")
+    monkeypatch.setattr(secrets, "checkout", lambda: tmp_path)
+    monkeypatch.setenv("AIRNUB_SECRET_DOTENV_2", "from the environment")
+    assert read("secret/dotenv-1", "secret/dotenv-2") == {
+        "secret/dotenv-1": "from $FILE",
+        "secret/dotenv-2": "from the environment",
+    }
+
+
 def test_all_that_are_missing_are_named(prefect_api, monkeypatch):
     """Those that are there are not; an empty one is none."""
     monkeypatch.setenv("AIRNUB_SECRET_THERE", "x")
@@ -42,7 +55,7 @@ def test_all_that_are_missing_are_named(prefect_api, monkeypatch):
     with pytest.raises(ConfigurationError) as error:
         read("secret/there", "secret/empty", "secret/gone")
     message = str(error.value)
-    assert "secret/empty (or AIRNUB_SECRET_EMPTY in the environment), secret/gone" in message
+    assert "secret/empty (or AIRNUB_SECRET_EMPTY in the environment or .env), secret/gone" in message
     assert "there," not in message
 
 

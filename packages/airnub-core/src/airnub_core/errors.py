@@ -228,7 +228,8 @@ class HttpStatusError(ItemError):
         except ValueError:
             phrase = ""
         noted = "; if the next run finds the same, the URL is withdrawn (on_gone: withdraw)" if self.is_noted else ""
-        return f"expected status 200, found {self.status}{phrase}{noted}"
+        login = "; check the credentials of the source" if self.status == HTTPStatus.UNAUTHORIZED else ""
+        return f"expected status 200, found {self.status}{phrase}{login}{noted}"
 
 
 @dataclass(eq=True, unsafe_hash=True)

@@ -204,8 +204,8 @@ def _check_types(pools: list[Pool], live: dict[str, Json]) -> None:
     if wrong:
         lines = [
             f"expected the work pool {pool.name} to be of type {pool.type}, found type {live[pool.name]['type']} on "
-            f"the server; `prefect work-pool delete {pool.name}`, apply again, then redeploy "
-            "the deployments that run in it"
+            f"the server; keep that type with `--pools {live[pool.name]['type']}`, or change it: "
+            f"`prefect work-pool delete {pool.name}`, apply again, then redeploy the deployments that run in it"
             for pool in wrong
         ]
         raise BackendError("\n".join([*lines, "Prefect cannot change the type of a pool. Nothing was sent."]))

@@ -213,7 +213,8 @@ class Schedule(_DeploymentModel):
             raise ValueError(f"expected one of cron, interval and rrule, found {' and '.join(given) or 'none'}")
         if self.interval is not None and self.anchor_date is None:
             raise ValueError(
-                "expected an anchor_date beside the interval: without one it is the time of each deploy, found none"
+                "expected an anchor_date beside the interval, such as anchor_date: '2026-01-01T00:00:00Z', found none; "
+                "without one, intervals begin anew with each deploy"
             )
         return self
 
