@@ -23,6 +23,7 @@ HEADER = b"id,price\n"
 def invoke(tmp_path, monkeypatch):
     """Run a command on the datasets of a temporary folder; status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "datasets").mkdir()
     where = ("--datasets", tmp_path / "datasets", "--store", tmp_path / "store")
 
     def invoke(*words, where=where, department=DEPARTMENT):
@@ -56,6 +57,13 @@ def test_ls(invoke, made):
     assert invoke("ls")[1].splitlines()[-1].split()[:4] == ["orders", "0", "2", "0"]
     [row] = json.loads(invoke("ls", "--json")[1])
     assert (row["dataset"], row["version"], row["rows"], row["held"]) == ("orders", 0, 2, False)
+
+
+def test_a_folder_that_does_not_exist(invoke, tmp_path):
+    """A wrong path is an error, and not a department without versions."""
+    status, out, err = invoke("ls", where=("--datasets", tmp_path / "elsewhere"))
+    assert (status, out) == (2, "")
+    assert "--datasets: expected a folder of datasets, found none at" in err
 
 
 def test_show(invoke, made, fill_store, tmp_path):

@@ -67,6 +67,8 @@ def find(department: Department, folder: Path | None, store: Path | None, config
     declared = _declarations(kind, department)
     path = config or kind.yaml_path()
     if folder is not None and config is None:
+        if not folder.is_dir():
+            raise ConfigurationError.of("--datasets", f"expected a folder of datasets, found none at {shown(folder)}")
         from airnub_data import Location
 
         place = None if store is None else StoreLocation(store)
