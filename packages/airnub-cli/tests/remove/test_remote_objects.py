@@ -35,11 +35,11 @@ def test_all_of_it_is_found_and_deleted_and_nothing_else(server):
             server.post("/automations/", automation)
     held = remote_objects(server, ours, ["ingestion", "analysis"])
     assert held.lines() == [
-        f"deployment {ours.slug}-ingestion, and the automations that its triggers are",
+        f"deployment {ours.slug}-ingestion, with the automations of its triggers",
         f"variable dept_{ours.module}_ingestion_config",
         f"automation late-runs-{ours.slug}",
         f"automation tell-contacts-of-{ours.slug}",
-        f"work pool {ours.slug}, and its queues",
+        f"work pool {ours.slug}, with its queues",
     ]
     delete(server, held)
     delete(server, held)
