@@ -40,10 +40,8 @@ class Body(Protocol):
         """Whether it is worth noting what another request needs to go on with it."""
         ...
 
-    @property
-    def resumable(self) -> ResumeInfo | None:
-        """What was noted."""
-        ...
+    resumable: ResumeInfo | None
+    """What was noted."""
 
     def note(self, note: ResumeInfo) -> None:
         """What another request needs to go on with it."""
@@ -70,20 +68,12 @@ class Body(Protocol):
 class Sink(Protocol):
     """Where the answers to requests go; called in the thread of the client, which it must not hold up."""
 
-    @property
-    def takes_all(self) -> bool:
-        """Whether every status 2xx is an answer, and the body of an error is wanted too; else 200 alone is."""
-        ...
-
-    @property
-    def cuts(self) -> bool:
-        """Whether a body that is larger than its limit is cut there, and not an error."""
-        ...
-
-    @property
-    def parks(self) -> bool:
-        """Whether a body that was given up can be resumed by the next run."""
-        ...
+    takes_all: bool
+    """Whether every status 2xx is an answer, and the body of an error is wanted too; else 200 alone is."""
+    cuts: bool
+    """Whether a body that is larger than its limit is cut there, and not an error."""
+    parks: bool
+    """Whether a body that was given up can be resumed by the next run."""
 
     @property
     def can_restart(self) -> bool:
