@@ -46,13 +46,13 @@ def downloads(opened, network, told):
         setting = DownloaderConfig(opened.staging.folder, opened.hidden, network.connections, "tests/1", logged)
         clients.append(Client(setting.user_agent, setting.connections))
         return Downloads(
-            opened.store,
-            index,
-            setting,
-            network,
+            store=opened.store,
+            index=index,
+            config=setting,
+            network=network,
             force=force,
             processes=processes,
-            run=Run("r", timestamp(elapsed() + index.clock())),
+            run_of=Run("r", timestamp(elapsed() + index.clock())),
             on_outcomes=on_outcomes,
             client=clients[-1],
         )

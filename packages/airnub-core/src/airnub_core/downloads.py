@@ -6,6 +6,7 @@ They run in a thread of their own, beside the event loop of the caller.
 import os
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from airnub_core.commit import BATCH, CommitQueue
 from airnub_core.dispatcher import Dispatcher
@@ -26,46 +27,30 @@ PROCESSES = 2
 """Most downloading processes by default; a third one was slower on two cores."""
 
 
+@dataclass(kw_only=True, eq=False)
 class Downloads:
-    """Downloads the items of one call; `stop` may be called from any thread."""
+    """Downloads the items of one call; nothing is started before `run`. `stop` may be called from any thread."""
 
-    def __init__(
-        self,
-        store: Store,
-        index: Index,
-        config: DownloaderConfig,
-        network: NetworkSettings,
-        *,
-        force: bool,
-        processes: int | None,
-        run: Run,
-        on_outcomes: Callable[[list[Outcome]], None],
-        client: Client,
-    ) -> None:
-        """Set the parameters; nothing is started before `run`.
-
-        Args:
-            store: the store that responses are published to.
-            index: the index, which has the last known state of each URL.
-            config: configuration of the downloaders.
-            network: limits of all items together.
-            force: send no validators, so that unchanged files are fetched again.
-            processes: number of downloaders; `None` chooses by the number of items.
-            run: the run under which missing URLs are noted (`on_gone: withdraw`).
-            on_outcomes: called with outcomes as soon as they are final, from any thread.
-            client: the HTTP client of this process.
-        """
-        self._store = store
-        self._index = index
-        self._config = config
-        self._network = network
-        self._force = force
-        self._processes = processes
-        self._run = run
-        self._on_outcomes = on_outcomes
-        self._client = client
-        self._stopping = threading.Event()
-        self._pool: WorkerPool | None = None
+    store: Store
+    """The store that responses are published to."""
+    index: Index
+    """The index, which has the last known state of each URL."""
+    config: DownloaderConfig
+    """Configuration of the downloaders."""
+    network: NetworkSettings
+    """Limits of all items together."""
+    force: bool
+    """Whether to send no validators, so that unchanged files are fetched again."""
+    processes: int | None
+    """Number of downloaders; `None` chooses by the number of items."""
+    run_of: Run
+    """The run under which missing URLs are noted (`on_gone: withdraw`)."""
+    on_outcomes: Callable[[list[Outcome]], None]
+    """Called with outcomes as soon as they are final, from any thread."""
+    client: Client
+    """The HTTP client of this process."""
+    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
+    _pool: WorkerPool | None = field(default=None, init=False)
 
     def stop(self) -> None:
         """Cancel open requests; completed responses are committed, and `run` returns soon."""
@@ -81,13 +66,13 @@ class Downloads:
         """
         if not items:
             return []
-        processes = self._processes or _processes_for(items, self._network)
-        with WorkerPool(self._config, processes, self._client) as pool:
+        processes = self.processes or _processes_for(items, self.network)
+        with WorkerPool(self.config, processes, self.client) as pool:
             self._pool = pool
-            connections = self._network.connections
-            dispatcher = Dispatcher(items, self._store, self._index, pool, connections=connections, force=self._force)
-            full = dispatcher.max_in_flight if self._index.shared else BATCH
-            commits = CommitQueue(self._store, self._index, items, self._on_outcomes, full, self._run)
+            connections = self.network.connections
+            dispatcher = Dispatcher(items, self.store, self.index, pool, connections=connections, force=self.force)
+            full = dispatcher.max_in_flight if self.index.shared else BATCH
+            commits = CommitQueue(self.store, self.index, items, self.on_outcomes, full, self.run_of)
             has_worked = False
             try:
                 self._work(pool, dispatcher, commits)

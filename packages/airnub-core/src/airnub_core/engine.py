@@ -154,13 +154,13 @@ class Engine:
             loop.call_soon_threadsafe(report, outcomes)
 
         downloads = Downloads(
-            self.store,
-            self.index,
-            self._config,
-            self.network,
+            store=self.store,
+            index=self.index,
+            config=self._config,
+            network=self.network,
             force=self._force,
             processes=self._processes,
-            run=self._run,
+            run_of=self._run,
             on_outcomes=tell,
             client=self._http(),
         )

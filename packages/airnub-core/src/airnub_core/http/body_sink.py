@@ -43,10 +43,8 @@ class Body(Protocol):
         """Whether the body still needs resume information (`note`)."""
         ...
 
-    @property
-    def resumable(self) -> ResumeInfo | None:
-        """The resume information; `None` if the body cannot be resumed."""
-        ...
+    resumable: ResumeInfo | None
+    """The resume information; `None` if the body cannot be resumed."""
 
     def note(self, note: ResumeInfo) -> None:
         """Set the information that a range request needs to resume the body."""
@@ -73,20 +71,12 @@ class Body(Protocol):
 class Sink(Protocol):
     """Receives the results of requests; called from the client's thread, so no method may block."""
 
-    @property
-    def takes_all(self) -> bool:
-        """Whether every 2xx status is a success and bodies of error responses are kept; otherwise only 200 is."""
-        ...
-
-    @property
-    def cuts(self) -> bool:
-        """Whether a body larger than `max_bytes` is truncated instead of failing the request."""
-        ...
-
-    @property
-    def parks(self) -> bool:
-        """Whether the next run can resume an incomplete body."""
-        ...
+    takes_all: bool
+    """Whether every 2xx status is a success and bodies of error responses are kept; otherwise only 200 is."""
+    cuts: bool
+    """Whether a body larger than `max_bytes` is truncated instead of failing the request."""
+    parks: bool
+    """Whether the next run can resume an incomplete body."""
 
     @property
     def can_restart(self) -> bool:

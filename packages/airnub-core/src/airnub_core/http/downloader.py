@@ -11,7 +11,6 @@ from airnub_core.errors import IngestError, ItemError, StoreError
 from airnub_core.http.client import Client
 from airnub_core.http.file_sink import FileBody, FileSink
 from airnub_core.http.large_file import Buffers
-from airnub_core.http.limits import connections_for_open_files
 from airnub_core.http.request import Request, Response, Transfer
 from airnub_core.store.partials import Partials, key_of
 from airnub_core.store.stager import Stager
@@ -71,17 +70,16 @@ class Downloader:
             on_end: called from the client's thread when `finish` no longer waits for requests.
         """
         partials = Partials(config.hidden)
-        most = connections_for_open_files() if client is None else client.connections
-        connections = min(config.connections, most)
-        self._results: deque[Result] = deque()
         # First, since it fails where the store is gone.
         stager = Stager(config.staging, config.prefix, is_logged=config.is_logged)
-        self._file_sink = FileSink(stager, partials, Buffers(connections, config.memory), self._results.append)
         self.folder = stager.folder
         """Its staging folder, absolute."""
-        self._on_results, self._on_end = on_results, on_end
-        self._client = client or Client(config.user_agent, connections)
+        self._client = client or Client(config.user_agent, config.connections)
         self._owns_client = client is None
+        self._results: deque[Result] = deque()
+        buffers = Buffers(min(config.connections, self._client.connections), config.memory)
+        self._file_sink = FileSink(stager, partials, buffers, self._results.append)
+        self._on_results, self._on_end = on_results, on_end
         self._partial_keys = partials.keys()
         self._prepared: deque[tuple[Transfer, FileBody | None]] = deque()
         self._preparing = 0

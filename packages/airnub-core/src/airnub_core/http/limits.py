@@ -4,7 +4,6 @@ import os
 import resource
 from typing import NamedTuple
 
-from airnub_core.errors import ProtocolError
 from airnub_core.http.ssrf import Allowed
 
 _FILES_LEFT = 32
@@ -26,11 +25,6 @@ class Limits(NamedTuple):
     attempts: int
     max_redirects: int
     allow_private_hosts: Allowed
-
-
-def too_many_interim(url: str, found: int) -> ProtocolError:
-    """The error for more than `MAX_INTERIM` interim responses."""
-    return ProtocolError(url, f"{found:,} interim answers (1xx), of which at most {MAX_INTERIM:,} are taken")
 
 
 def connections_for_open_files() -> int:

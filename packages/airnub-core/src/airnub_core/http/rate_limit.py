@@ -14,20 +14,12 @@ from typing import Generic, Protocol, TypeVar
 class Waiting(Protocol):
     """A job that waits for a host, with the limits of that host."""
 
-    @property
-    def host(self) -> str:
-        """The host whose limits apply."""
-        ...
-
-    @property
-    def per_host(self) -> int:
-        """Most concurrent jobs for the host."""
-        ...
-
-    @property
-    def per_second(self) -> float | None:
-        """Most starts per second for the host; `None` for no limit."""
-        ...
+    host: str
+    """The host whose limits apply."""
+    per_host: int
+    """Most concurrent jobs for the host."""
+    per_second: float | None
+    """Most starts per second for the host; `None` for no limit."""
 
 
 W = TypeVar("W", bound=Waiting)

@@ -17,7 +17,7 @@ from airnub_core.http import redirects
 from airnub_core.http.body_sink import Body, Writer
 from airnub_core.http.encoding import Decoder, DecodingError, decoder_of
 from airnub_core.http.headers import Head, find_head, is_visible, length_in, number_in, read_headers
-from airnub_core.http.limits import MAX_INTERIM, too_many_interim
+from airnub_core.http.limits import MAX_INTERIM
 from airnub_core.http.request import Response, Transfer
 from airnub_core.http.retry import parse_retry_after
 from airnub_core.http.url import Url, parse_url
@@ -225,7 +225,8 @@ class ResponseReader:
     def _head(self) -> Head:
         head = find_head(self.lines)
         if head.interim > MAX_INTERIM:
-            raise too_many_interim(self.transfer.url, head.interim)
+            found = f"{head.interim:,} interim answers (1xx), of which at most {MAX_INTERIM:,} are taken"
+            raise ProtocolError(self.transfer.url, found)
         return head
 
     def _decode(self) -> None:
