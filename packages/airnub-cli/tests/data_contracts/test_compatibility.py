@@ -9,7 +9,7 @@ from airnub_cli.data_contracts.publications import read_publications
 
 CONTRACT = "departments/alpha_dept/contracts/rain.v1.yaml"
 READS = "departments/beta_dept/reads.yaml"
-LEAVE = "leave v1 as it was, and publish the change as v2 beside it until beta_dept reads that"
+LEAVE = "leave v1 as it was, and publish the change as v2 beside it until beta_dept reads v2"
 
 
 def wrong_of_readers(house):
@@ -72,8 +72,8 @@ def test_a_version_that_is_gone(publishing):
     """It has to stay beside the next one; the message says which there is."""
     (publishing.root / CONTRACT).rename(publishing.root / CONTRACT.replace("v1", "v2"))
     assert wrong_of_readers(publishing) == [
-        f"{READS}:2: beta_dept reads alpha_dept/rain v1, expected {CONTRACT}, found v2 alone; "
-        "keep v1 beside it until beta_dept reads another"
+        f"{READS}:2: beta_dept reads alpha_dept/rain v1, expected {CONTRACT}, found only v2; "
+        "keep v1 beside it until beta_dept reads a different version"
     ]
 
 
@@ -173,7 +173,7 @@ def test_a_looser_check_names_who_relies_on_it(checking, old, new, line, expecte
     [found] = wrong_of_readers(checking)
     assert found.startswith(f"{READS}:{line}: beta_dept re")
     assert expected in found
-    assert found.endswith("leave v1 as it was, and publish the change as v2 beside it until beta_dept reads that")
+    assert found.endswith("leave v1 as it was, and publish the change as v2 beside it until beta_dept reads v2")
 
 
 def test_a_looser_check_on_which_no_reader_relies_breaks_none(checking):
@@ -199,9 +199,7 @@ def test_of_code_that_is_not_known_nothing_is_reported(checking):
 
 
 CODE = "departments/alpha_dept/src/alpha_dept/datasets.py"
-READER = (
-    "read by beta_dept (departments/beta_dept/reads.yaml:8): publish the change as v2 beside it until they read that"
-)
+READER = "read by beta_dept (departments/beta_dept/reads.yaml:8): publish the change as v2 beside it until they read v2"
 
 
 def wrong(house):

@@ -52,11 +52,11 @@ def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool)
 def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool) -> int:
     configuration = compose.configuration()
     if build:
-        _say("build: what runs is left alone")
+        _say("build: running services are not affected")
         compose.do("build", "--quiet")
     containers = compose.containers(configuration["name"])
     if not any(one.service == SERVER and one.running for one in containers):
-        _say("up: no server runs, so nothing is to be kept")
+        _say("up: no server is running, so no runs can be lost")
         if not dry_run:
             compose.do("up", "--detach", "--wait", "--no-build")
         return 0
@@ -68,13 +68,13 @@ def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool
     refused = [*plan.refused, *_unusable(compose, configuration, plan, containers)]
     _print(plan, runs)
     if refused or (plan.lost and not lose_runs):
-        for line in (*refused, *(f"cannot be kept: the runs in {', '.join(runs)}: {why}" for why in plan.lost)):
+        for line in (*refused, *(f"runs in flight would be lost ({', '.join(runs)}): {why}" for why in plan.lost)):
             click.secho(line, fg="red", err=True)
         if not refused:
             workers = " ".join(sorted({one.service for one in containers if one.service.startswith("worker-")}))
             click.secho(
-                f"Stop the workers (`docker compose stop {workers}`), which waits for their runs, and upgrade then; or "
-                "go on with --lose-runs.",
+                f"Stop the workers (`docker compose stop {workers}`), which waits for their runs, and then upgrade; or "
+                "continue with --lose-runs.",
                 fg="red",
                 err=True,
             )
@@ -119,13 +119,13 @@ def _print(plan: UpgradePlan, runs: Sequence[str]) -> None:
     if not runs:
         click.echo("No run is in flight.")
     elif not plan.lost:
-        click.echo(f"{len(runs)} in flight, which go on; their containers: {', '.join(runs)}")
+        click.echo(f"Runs in flight: {len(runs)}; they continue in these containers: {', '.join(runs)}")
 
 
 def _said_of(step: Step) -> str:
     if SERVER in step.services:
-        return "; the API is away for some seconds"
-    return "; the API is away while it restarts" if DATABASE in step.services else ""
+        return "; the API is unavailable for some seconds"
+    return "; the API is unavailable while it restarts" if DATABASE in step.services else ""
 
 
 def _carry_out(
@@ -139,7 +139,7 @@ def _carry_out(
             _bring_up(compose, configuration, step, containers)
             click.echo(f"   done in {time.monotonic() - started:.0f} s")
     click.secho(
-        f"Everything is up after {time.monotonic() - began:.0f} s; the API was away for {gap.longest:.0f} s.",
+        f"Everything is up after {time.monotonic() - began:.0f} s; the API was unavailable for {gap.longest:.0f} s.",
         fg="green",
     )
 
@@ -153,12 +153,12 @@ def _bring_up(
         return
     running = [one.service for one in containers if one.running]
     if workers := [name for name in step.services if name.startswith("worker-") and name in running]:
-        # They need not wait for their runs: the next worker of the pool watches them.
+        # They do not wait for their runs, since the next worker of the pool watches them.
         compose.do("kill", "--signal", "SIGUSR1", *workers)
-    # Without a number Compose takes away what was scaled.
+    # Without a number, Compose removes scaled containers.
     scales = [f"--scale={name}={running.count(name)}" for name in step.services if running.count(name) > 1]
-    # With dependencies, which are up to date by now: without them Compose notes other settings, and the next `up` would
-    # make the service anew. What runs once before workers does so again.
+    # With dependencies, which are up to date by now: with --no-deps, Compose records different settings, and the next
+    # `up` would recreate the service. One-shot services that workers depend on run again.
     compose.do("up", "--detach", "--wait", "--no-build", *scales, *step.services)
 
 
@@ -167,7 +167,7 @@ def _say(line: str) -> None:
 
 
 class _Gap:
-    """How long the API did not answer."""
+    """The longest time that the API did not respond."""
 
     longest = 0.0
 

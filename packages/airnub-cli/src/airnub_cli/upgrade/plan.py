@@ -132,7 +132,7 @@ def _needed_by(services: Mapping[str, ServiceChange], name: str) -> list[str]:
 def _losses(services: Mapping[str, ServiceChange], there: Mapping[str, Sequence[Container]]) -> Iterable[str]:
     server, old = services[SERVER], there[SERVER][0]
     if old.environment.get(_AUTH, "") != server.environment.get(_AUTH, ""):
-        yield "AIRNUB_AUTH changes, and a run has the password that it was started with"
+        yield "AIRNUB_AUTH changes, and a run keeps the password that it was started with"
     if not old.networks & server.networks:
         names = f"from {', '.join(sorted(old.networks))} to {', '.join(sorted(server.networks))}"
         yield f"AIRNUB_NETWORK changes {names}, and a run stays in the network that it was started in"
@@ -142,8 +142,8 @@ def _refusals(changes: Mapping[str, str], majors: tuple[str, str]) -> Iterable[s
     old, new = majors
     if DATABASE in changes and old and new and old != new:
         yield (
-            f"{DATABASE}: expected PostgreSQL {old}, which wrote its data, found an image of {new}: another major "
-            "version cannot read the data; dump them first, and restore them into an empty volume"
+            f"{DATABASE}: expected PostgreSQL {old}, which wrote its data, found an image of {new}: a different major "
+            "version cannot read the data; dump it first, and restore it into an empty volume"
         )
 
 
