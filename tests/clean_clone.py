@@ -1,8 +1,8 @@
-"""The README's first command as a stranger types it: a clean clone, an empty home, empty caches (`.ci/run readme`).
+"""Run the README's first command on a new machine: a clean clone, an empty home, empty caches (`.ci/run readme`).
 
     python3 tests/clean_clone.py
 
-Types it twice, and looks at what it left: the store, the database of Prefect, and the processes. Needs git and Python.
+Runs it twice, and checks what it left: the store, the database of Prefect, and processes. Needs git and Python.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("PREFECT_", "UV_CACHE", "UV_PROJECT", "VIRTUAL_ENV", "AIRNUB_", "XDG_", "COVERAGE_", "PYTHON")
 
-# What `uv run` installs is what the root depends on: of the departments the example alone. `doctor` exits with 0 when
+# `uv run` installs the root's dependencies, which include only one department, the example. `doctor` exits with 0 if
 # nothing is missing.
 AIRNUB = (
     "doctor", "check", "compile --check", "compile --env sample", "members", "affected --base HEAD", "template status",
@@ -36,7 +36,7 @@ FURTHER = (
 
 
 def main() -> None:
-    """Type, look, and print what took how long."""
+    """Run the command twice, check the results, and print how long each step took."""
     with tempfile.TemporaryDirectory(prefix="airnub-clone-") as name:
         folder = Path(name)
         clone, home = folder / "airnub", folder / "home"
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def stranger(folder: Path, home: Path) -> dict[str, str]:
-    """The environment of somebody who has Python and nothing else: `pip` installs into one of their own."""
+    """The environment of a user with only Python: `pip` installs into a virtual environment."""
     subprocess.run([sys.executable, "-m", "venv", folder / "python"], check=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     path = [str(folder / "python" / "bin"), *(os.environ["PATH"].split(os.pathsep))]
@@ -76,9 +76,9 @@ def stranger(folder: Path, home: Path) -> dict[str, str]:
 
 
 def check_store(store: Path) -> None:
-    """Every object has the digest that its folder says, and a manifest."""
+    """Every object has the digest in its folder's name, and a manifest."""
     objects = [path for path in store.glob("[!.]*/??/*/*") if not path.name.endswith(".manifest.json")]
-    # Six files; of the API four pages of records, the empty one behind them, and the file of all records.
+    # Six files; from the API four pages of records, the empty page after them, and the file of all records.
     assert len(objects) == 12, objects
     for path in objects:
         assert hashlib.sha256(path.read_bytes()).hexdigest() == path.parent.name, path
@@ -92,15 +92,15 @@ def check_records(database: Path) -> None:
         runs = dict(connection.execute("SELECT state_type, count(*) FROM flow_run GROUP BY state_type"))
         tasks = dict(connection.execute("SELECT state_type, count(*) FROM task_run GROUP BY state_type"))
         [[artifacts]] = connection.execute("SELECT count(*) FROM artifact")
-    # A demo: the pipeline, three stages and three categories; 7 tasks and 6 that stand for a flow in a flow;
-    # a table and a summary a stage, three more of the analysis, and a progress bar a category.
+    # A demo has the runs of the pipeline, three stages and three categories; 7 tasks, and 6 task runs for subflows; a
+    # table and a summary for each stage, three more of the analysis, and a progress bar for each category.
     assert runs == {"COMPLETED": 2 * 7}, runs
     assert tasks == {"COMPLETED": 2 * 13}, tasks
     assert artifacts == 2 * 15, artifacts
 
 
 def check_processes(word: str) -> None:
-    """Nothing that was started is left."""
+    """No started process is left."""
     listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
     left = [line for line in listed.splitlines() if word in line and str(os.getpid()) not in line.split()[:1]]
     assert not left, left

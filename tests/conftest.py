@@ -1,4 +1,4 @@
-"""What the tests of the house as a whole share with those of its members."""
+"""Fixtures that the workspace's tests share with the tests of members."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`airnub adopt`, on a copy of this repository with an environment of its own: everything is green afterwards."""
+"""`airnub adopt`, on a copy of this repository with its own environment, in which all checks then pass."""
 
 import sys
 import tomllib
@@ -31,7 +31,7 @@ SUITES = (
 
 @pytest.fixture(scope="module")
 def adopted(tmp_path_factory):
-    """A copy that was adopted, committed, and what the command listed when it only looked and when it changed files."""
+    """A committed copy that was adopted, and the lists that the command printed with `--dry-run` and without."""
     root = copied(tmp_path_factory.mktemp("adopted") / "repository")
     looked = airnub(root, "adopt", *OPTIONS, "--dry-run")
     assert changes(root) == ""
@@ -42,7 +42,7 @@ def adopted(tmp_path_factory):
 
 
 def test_a_dry_run_lists_what_is_done(adopted):
-    """Each file; and a second run finds nothing to do."""
+    """It lists each file, and a second run finds nothing to do."""
     root, looked, done = adopted
     assert looked.replace("would be ", "") == done
     assert "departments/project_alpha/: removed" in done
@@ -51,7 +51,7 @@ def test_a_dry_run_lists_what_is_done(adopted):
 
 
 def test_organisation_licence_and_owners(adopted):
-    """Wherever they stand."""
+    """They are replaced in every file."""
     root, _, _ = adopted
     lines = (root / ".github/CODEOWNERS").read_text().splitlines()[2:]
     assert lines
@@ -67,7 +67,7 @@ def test_organisation_licence_and_owners(adopted):
 
 
 def test_no_file_that_is_run_names_the_example(adopted):
-    """Pages, tests and benchmarks do; comments may."""
+    """Only pages, tests and benchmarks name it; comments may, too."""
     root, _, _ = adopted
     named = run(root, "git", "grep", "-lE", "project[-_]alpha", "--", ".", ":!*.md", ":!*.py").split()
     comments = {".ci/run", "docker-compose.yml", "infra/docker/Dockerfile"}
@@ -78,7 +78,7 @@ def test_no_file_that_is_run_names_the_example(adopted):
 
 
 def test_lint_is_green(adopted):
-    """What `.ci/run lint` does, but for what reads nothing that changed: types of packages, workflows."""
+    """All of `.ci/run lint` except checks whose input did not change: types of packages, workflows."""
     root, _, _ = adopted
     run(root, ".venv/bin/ruff", "check")
     run(root, ".venv/bin/ruff", "format", "--check")
@@ -88,7 +88,7 @@ def test_lint_is_green(adopted):
 
 
 def test_tests_are_green(adopted):
-    """What needs the example is skipped."""
+    """Tests that need the example are skipped."""
     root, _, _ = adopted
     said = run(
         root,
@@ -106,7 +106,7 @@ def test_tests_are_green(adopted):
 
 
 def test_a_department_can_be_created_afterwards(adopted):
-    """The first one, in lists that were empty."""
+    """It is the first one, in lists that were empty."""
     root, _, _ = adopted
     airnub(root, "new", "department", "orders")
     assert "/departments/orders/ @acme/team-orders" in (root / ".github/CODEOWNERS").read_text()

@@ -1,4 +1,4 @@
-"""`airnub affected` against the truth: an image is to be built exactly when its digest is another one.
+"""`airnub affected` compared with a build: an image has to be built exactly when its digest changes.
 
 In a generated workspace of ten departments, many random changes at a time; `AIRNUB_CHANGES=1000` for more of the same.
 """
@@ -31,20 +31,20 @@ def made(tmp_path_factory):
 
 
 def digests(root):
-    """Of every image, by its name."""
+    """The digest of every image, by name."""
     workspace = Workspace.around(root)
     inputs = Inputs(workspace, {})
     return {name: digest_of(inputs.of(image)) for name, image in images(workspace).items()}
 
 
 class Changes:
-    """Random changes of a workspace; each a method whose name says what it is."""
+    """Random changes of a workspace; each is a method whose name describes it."""
 
     def __init__(self, root: Path, dice: random.Random) -> None:
         self.root, self.dice = root, dice
 
     def one(self) -> str:
-        """Make one, and say which."""
+        """Make one change, and return its description."""
         names = [name for name in sorted(vars(type(self))) if not name.startswith(("_", "one"))]
         name = self.dice.choice(names)
         getattr(self, name)()
@@ -162,13 +162,13 @@ class Changes:
 
 @pytest.fixture(scope="module")
 def before(made):
-    """Digests of what is committed."""
+    """Digests in the committed state."""
     return digests(made.root)
 
 
 @pytest.fixture
 def put_back(made):
-    """Afterwards everything is as it was."""
+    """Restore the committed state afterwards."""
     yield
     git(made.root, "checkout", "--quiet", "--force", "main")
     git(made.root, "clean", "-dffxq")
@@ -177,7 +177,7 @@ def put_back(made):
 @pytest.mark.usefixtures("put_back")
 @pytest.mark.parametrize("seed", range(CHANGES))
 def test_images_to_build_are_those_whose_digest_changed(made, before, seed):
-    """A change in one to four places; some of it committed, some not."""
+    """One to four changes at a time, some of them committed."""
     dice = random.Random(seed)
     changes = Changes(made.root, dice)
     git(made.root, "checkout", "--quiet", "--detach")
@@ -196,7 +196,7 @@ def test_images_to_build_are_those_whose_digest_changed(made, before, seed):
 @pytest.mark.example
 @pytest.mark.usefixtures("put_back")
 def test_one_version_of_one_department(made):
-    """A package that one department alone uses; and one that all use, by way of what they stand on."""
+    """A package that only one department uses, and one that all use indirectly."""
     root, text = made.root, (made.root / "uv.lock").read_text()
     assert '[[package]]\nname = "joblib"\n' in text
     users = [folder.rpartition("/")[2] for folder, needs in made.departments.items() if "joblib" in needs]

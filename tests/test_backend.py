@@ -1,4 +1,4 @@
-"""What this repository says of the Prefect backend: it can be read in every environment, and fits the departments."""
+"""The repository's configuration of the Prefect backend is valid in every environment and fits the departments."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ SITE = {"AIRNUB_SITE_URL": "http://site:8000"}
 
 
 class Everything(dict):
-    """A value for every placeholder: `.env` and the environment are not ours here."""
+    """A value for every placeholder, so that `.env` and the environment are not read."""
 
     def __contains__(self, name):
         return True
@@ -34,7 +34,7 @@ class Everything(dict):
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_stage_has_a_variable_of_its_own(environment):
-    """Under the name that its flow looks for; in each environment, with what is different there."""
+    """It has the name that its flow reads; each environment has its overrides."""
     wanted = read_desired_state(ROOT, environment, values=Everything())
     stages = [stage for name in DEPARTMENTS for stage in installed_department(name).stages]
     assert {one.name for one in wanted.variables} == {stage.load_settings().variable() for stage in stages}
@@ -42,7 +42,7 @@ def test_every_stage_has_a_variable_of_its_own(environment):
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_department_has_a_pool(environment):
-    """By its name with dashes, which its deployments ask for, on a laptop too."""
+    """It has the department's name with dashes, which its deployments use, on a laptop too."""
     expected = {name.replace("_", "-") for name in DEPARTMENTS}
     assert {one.name for one in read_desired_state(ROOT, environment, values=Everything()).pools} >= expected
     laptop = read_desired_state(ROOT, environment, values=Everything(), pool_type="process").pools
@@ -51,7 +51,7 @@ def test_every_department_has_a_pool(environment):
 
 @pytest.mark.example
 def test_workers_understand_the_pools(prefect_api):
-    """What a worker makes of the template for a run: our defaults, and a deployment's own over them."""
+    """Values that a worker makes from the template for a run: our defaults, overridden by a deployment."""
     [docker] = [pool for pool in read_desired_state(ROOT, "local", values={}).pools if pool.name == "project-alpha"]
     template = base_job_template("docker", docker.job_variables)
     variables = {"image": "airnub/project-alpha:local", "mem_limit": "2g"}
@@ -65,7 +65,7 @@ def test_workers_understand_the_pools(prefect_api):
 
 
 def test_runs_are_bounded():
-    """In number for each pool, and each in processors and processes, as Docker takes them."""
+    """Each pool limits its runs, and each run has limits of processors and processes in Docker's format."""
     for pool in read_desired_state(ROOT, "local", values={}).pools:
         assert pool.concurrency_limit == 4
         host = HostConfig("1.41", **{**pool.job_variables["container_create_kwargs"], "log_config": None})
@@ -79,7 +79,7 @@ def test_local_needs_no_values():
 
 
 def test_local_replaces_no_sources():
-    """Every Variable is what its file says; and so it is in every environment but `sample`."""
+    """Every Variable equals its file, in every environment except `sample`."""
     for name in ENVIRONMENTS:
         wanted = read_desired_state(ROOT, name, values=Everything())
         if name != "sample":
@@ -92,7 +92,7 @@ def test_local_replaces_no_sources():
 
 @pytest.mark.parametrize(("values", "site"), [({}, "http://127.0.0.1:8000/"), (SITE, "http://site:8000/")])
 def test_sample_asks_the_sample_sites_and_nothing_else(values, site):
-    """Of every department that fetches: where `project-alpha site` serves it, or where Compose does. It is a laptop."""
+    """For every department with sources: at the URL of `project-alpha site`, or of Compose's site."""
     wanted = read_desired_state(ROOT, "sample", values=values)
     ingestions = [one for one in wanted.variables if "stage:ingestion" in one.tags]
     assert {one.tags[1].partition(":")[2] for one in ingestions} == set(wanted.replaced_sources)
@@ -105,6 +105,6 @@ def test_sample_asks_the_sample_sites_and_nothing_else(values, site):
 
 @pytest.mark.example
 def test_every_pool_beats_as_often_as_automations_wait():
-    """30 seconds, in every type that has a file: 3 of them are a death."""
+    """30 seconds in every pool type with a file; three missed heartbeats mark a run as Crashed."""
     for kind in ("docker", "process"):
         assert {pool.heartbeat for pool in read_desired_state(ROOT, "local", values={}, pool_type=kind).pools} == {30}

@@ -1,4 +1,4 @@
-"""Backups of what departments make: datasets while runs commit to them, and a vault in a bucket."""
+"""Backups of departments' data: datasets while runs commit to them, and a vault in a bucket."""
 
 import json
 import sqlite3
@@ -60,7 +60,7 @@ def bucket_vault(s3):
 
 @pytest.mark.system
 def test_a_dataset_is_whole_in_every_backup_while_a_run_commits_to_it(state, tmp_path):
-    """Each file of its newest version is there, and the index knows each object that it was made of."""
+    """Each file of its newest version is in the backup, and its index has each object that the version was made of."""
     vault, names = FolderVault(tmp_path / "vault"), []
     paths = [str(Path(__file__).parent), *(one for one in sys.path if one.endswith("importable"))]
     command = [sys.executable, "-c", LOOP, str(state.folder), *paths]
@@ -82,13 +82,13 @@ def test_a_dataset_is_whole_in_every_backup_while_a_run_commits_to_it(state, tmp
         location = Location(restored.folder / "datasets")
         ids = set(Table.open(location, "orders").scan().collect()["id"])
         make_dataset(SHOP, restored.folder / "shop", location)
-        # The index knows all that the dataset was made of: the next run takes nothing back.
+        # The index has all objects of the dataset, so the next run withdraws none of its rows.
         assert set(Table.open(location, "orders").scan().collect()["id"]) >= ids
     assert versions == sorted(set(versions))
 
 
 def test_a_bucket_is_a_vault_like_a_folder(state, bucket_vault, tmp_path):
-    """Contents once, the newest backups kept, and a system restored from it."""
+    """Contents are stored once, the newest backups are kept, and a system is restored from it."""
     first = copy_system(DevSystem(state), bucket_vault)
     second = copy_system(DevSystem(state), bucket_vault, keep=1)
     assert (second.files, second.forgotten) == (0, [first.name])
@@ -103,7 +103,7 @@ def test_a_bucket_is_a_vault_like_a_folder(state, bucket_vault, tmp_path):
 
 
 def test_a_content_that_a_bucket_has_lost_is_named(state, bucket_vault, tmp_path):
-    """And one that it never had."""
+    """So is one that it never had."""
     name = copy_system(DevSystem(state), bucket_vault).name
     gone = load_manifest(bucket_vault, name).databases[0].digits
     bucket_vault.remove(gone)

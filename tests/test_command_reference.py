@@ -1,4 +1,4 @@
-"""docs/reference.md says what the commands' `--help` says."""
+"""docs/reference.md equals the commands' `--help`."""
 
 import shlex
 import subprocess
@@ -10,12 +10,12 @@ from command_reference import PAGE, WRITE, reference
 
 
 def test_the_reference_page_is_what_help_prints() -> None:
-    """A command or an option that changed fails here until the page is generated again."""
+    """It fails after a change of a command or an option until the page is generated again."""
     assert PAGE.read_text() == reference(), f"docs/reference.md differs from --help; run `{WRITE}`"
 
 
 def test_the_script_writes_the_page(tmp_path: Path) -> None:
-    """The command that the page and the failure name writes the same bytes, run from the root."""
+    """The command in the page and in the failure message writes the same bytes, run from the root."""
     words = shlex.split("uv run --all-packages python tests/importable/command_reference.py")
     assert words == shlex.split(WRITE)
     page = tmp_path / "reference.md"

@@ -1,4 +1,4 @@
-"""docker-compose.yml, without Docker: it has what every department needs, and every setting is explained."""
+"""docker-compose.yml, without Docker: it has the services of every department, and every setting is documented."""
 
 import re
 from datetime import timedelta
@@ -22,7 +22,7 @@ DEPARTMENTS = [image for image in IMAGES.values() if image.department]
 
 @pytest.mark.parametrize("image", DEPARTMENTS, ids=lambda image: image.name)
 def test_a_department_has_its_image_and_its_worker(image):
-    """Built as `airnub images` builds it; its worker waits for it, and polls its pool."""
+    """The image is built as `airnub images` builds it; the worker waits for it, and polls the department's pool."""
     service = SERVICES[image.name]
     assert service["image"] == f"airnub/{image.name}:local"
     assert (service["build"]["dockerfile"], service["build"]["target"]) == (image.dockerfile, image.target)
@@ -34,19 +34,19 @@ def test_a_department_has_its_image_and_its_worker(image):
 
 
 def test_only_departments_have_workers():
-    """A department that went took its services along."""
+    """Services of a removed department are gone."""
     workers = {name.removeprefix("worker-") for name in SERVICES if name.startswith("worker-")}
     assert workers == {image.name for image in DEPARTMENTS}
 
 
 def test_the_server_is_built_as_the_command_builds_it():
-    """By the same text."""
+    """Both use the same Dockerfile."""
     build = SERVICES["server"]["build"]
     assert (build["dockerfile"], build["target"]) == (IMAGES[PREFECT].dockerfile, IMAGES[PREFECT].target)
 
 
 def test_base_images_are_those_of_the_dockerfile():
-    """Who builds with Compose and who builds with the command build on the same."""
+    """Builds by Compose and by `airnub images` use the same base images."""
     workspace = Workspace.around(ROOT)
     for name, reference in bases(workspace, IMAGES[PREFECT], {}).items():
         assert f"{name}: ${{{name}:-{reference}}}" in TEXT
@@ -54,10 +54,10 @@ def test_base_images_are_those_of_the_dockerfile():
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_bounded(name):
-    """In memory, processors, processes and logs; it comes up again by itself, or is there for once."""
+    """It has limits of memory, processors, processes and logs; it is restarted, or is a one-shot service."""
     service = SERVICES[name]
     assert service["mem_limit"]
-    # A machine with one processor refuses more.
+    # A machine with one processor rejects a higher limit.
     assert 0 < service["cpus"] <= 1
     assert 0 < service["pids_limit"] <= 4096
     assert service["logging"]["options"]["max-size"]
@@ -67,7 +67,7 @@ def test_a_service_is_bounded(name):
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_can_do_little(name):
-    """A root file system that it cannot write, no capabilities that it does not need, no way to more."""
+    """It has a read-only root file system and only required capabilities, and cannot gain privileges."""
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -76,13 +76,13 @@ def test_a_service_can_do_little(name):
 
 
 def test_only_workers_have_the_socket():
-    """Whoever has it is root on the host."""
+    """Access to the socket equals root access to the host."""
     having = {name for name, service in SERVICES.items() if "docker.sock" in str(service.get("volumes"))}
     assert having == {f"worker-{image.name}" for image in DEPARTMENTS}
 
 
 def test_the_database_is_in_a_network_of_its_own():
-    """With the server alone; it leads nowhere else. All else is in that of the runs, an index too."""
+    """Only the server shares it, and it is internal. All other services, and an index, are in the network of runs."""
     networks = yaml.safe_load(TEXT)["networks"]
     assert networks["database"] == {"internal": True}
     joined = {name: service["networks"] for name, service in SERVICES.items() if "networks" in service}
@@ -91,7 +91,7 @@ def test_the_database_is_in_a_network_of_its_own():
 
 
 def test_passwords_are_where_they_are_needed():
-    """A department's container, which only lists flows, has none; that of the database is in a file for the server."""
+    """A department's container has no password; the server reads the database's from a file."""
     for image in DEPARTMENTS:
         assert "environment" not in SERVICES[image.name]
     having = {name for name, service in SERVICES.items() if "${AIRNUB_AUTH:-}" in str(service.get("environment"))}
@@ -104,7 +104,7 @@ def test_passwords_are_where_they_are_needed():
 
 
 def test_what_is_set_up_is_one_environment():
-    """Deployed is what was applied: what the server has, `sample` for a new one, which has a site."""
+    """The environment that is applied is deployed: the server's, or `sample` for a new server, which has a site."""
     setup = SERVICES["setup"]
     assert setup["environment"]["AIRNUB_ENV"] == "${AIRNUB_ENV:-}"
     script = setup["command"][-1]
@@ -117,10 +117,10 @@ def test_what_is_set_up_is_one_environment():
 
 
 def test_every_setting_is_explained_with_the_value_that_holds_without_it():
-    """`.env.example` and the file know the same settings."""
+    """`.env.example` and docker-compose.yml have the same settings and defaults."""
     example = (ROOT / ".env.example").read_text()
     explained = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", example, re.MULTILINE))
-    # `$$` is a variable of a shell, not of `.env`.
+    # `$$` starts a variable of the shell, not of `.env`.
     used = dict(re.findall(r"(?<!\$)\$\{([A-Z_]+):-((?:[^{}]|\$\{[^}]*\})*)\}", TEXT))
     used |= dict(re.findall(r"(?<!\$)\$\{([A-Z_]+):-([^${}]*)\}", TEXT))
     assert {name for name in explained if not name.startswith("AIRNUB_SECRET_")} == set(used)
@@ -129,7 +129,7 @@ def test_every_setting_is_explained_with_the_value_that_holds_without_it():
 
 
 def test_runs_are_kept_for_ninety_days_wherever_the_server_runs(tmp_path, monkeypatch):
-    """In Compose, on Kubernetes and in `airnub dev`: Prefect by itself keeps them for ever."""
+    """In Compose, on Kubernetes and in `airnub dev`; Prefect's default never deletes them."""
     expected = {"ENABLED": "events,flow_runs", "RETENTION_PERIOD": "P90D"}
     prefix = "PREFECT_SERVER_SERVICES_DB_VACUUM_"
     compose = SERVICES["server"]["environment"]
@@ -153,7 +153,7 @@ def test_runs_are_kept_for_ninety_days_wherever_the_server_runs(tmp_path, monkey
 
 @pytest.mark.example
 def test_a_second_machine_has_a_worker_and_a_way_to_the_server():
-    """Nothing else; its page explains every setting that only this file has."""
+    """It has no other service; its page documents every setting that only this file has."""
     text = (ROOT / "docker-compose.workers.yml").read_text()
     services = yaml.safe_load(re.sub("!(reset|override)", "", text))["services"]
     assert set(services) == {"server", "worker"}
@@ -167,7 +167,7 @@ def test_a_second_machine_has_a_worker_and_a_way_to_the_server():
 
 @pytest.mark.parametrize("name", ["Caddyfile", "forward.Caddyfile"])
 def test_caddy_runs_as_the_service_says(name):
-    """The files that commands name exist, and the health check asks what both of them answer."""
+    """Files in the commands exist, and the health check's URL exists in both configurations."""
     text = (ROOT / "infra" / "caddy" / name).read_text()
     tls = SERVICES["tls"]
     assert f"http://{tls['healthcheck']['test'][-1].removeprefix('http://').strip('/')} {{" in text

@@ -1,4 +1,4 @@
-"""The root's `conftest.py`, in a folder of its own with tests of its own."""
+"""The root's `conftest.py`, in a separate folder with its own tests."""
 
 import os
 import shutil
@@ -27,14 +27,14 @@ def test_without(): ...
 
 @pytest.mark.parametrize("processes", ["-n0", "-n2"])
 def test_one_case_of_each(tmp_path, processes):
-    """`--one-case` runs the first case of each test with parameters, by one process and by several."""
+    """`--one-case` runs the first case of each parametrized test, in one process and in several."""
     shutil.copy(CONFTEST, tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(TESTS)
     done = subprocess.run(
-        # A folder of its own: pytest removes what earlier runs have left in the shared one, which takes a minute.
+        # A separate folder, since pytest removes old folders of earlier runs in the shared one, which takes a minute.
         [sys.executable, "-m", "pytest", "-p", "xdist", "--one-case", "--basetemp=temporary", processes],
-        # Other plugins have no part in it, and take longer to import than the rest.
+        # Other plugins are not needed, and their import takes longer than the rest.
         cwd=tmp_path, env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Contracts: what docs/contracts.md shows is understood, and what is exported is what is stored."""
+"""Contracts: examples in docs/contracts.md are valid, and exported types are the stored types."""
 
 import json
 import re
@@ -29,7 +29,7 @@ SCHEMA = json.loads(files("open_data_contract_standard").joinpath("schema.json")
 
 
 def shown(key):
-    """The blocks of the page that have a key at their top."""
+    """The blocks of the page with a key at the top level."""
     return [block for block in BLOCKS if isinstance(block, dict) and key in block]
 
 
@@ -62,14 +62,14 @@ SALES = Dataset(
 
 
 def test_the_contracts_of_the_page_are_understood():
-    """And so is what it says of readers."""
+    """So are the page's examples of readers."""
     contracts = [Contract.model_validate(block) for block in shown("kind")]
     reads = [Reads.model_validate(block) for block in shown("reads")]
     assert (len(contracts), len(reads)) == (2, 2)
 
 
 def test_the_checks_of_the_page_are_those_of_a_declaration():
-    """Key by key, with the same defaults."""
+    """They have the same keys and defaults."""
     contract = Contract.model_validate(shown("checks")[0])
     made = SALES.published()
     assert contract.checks == made.checks
@@ -82,7 +82,7 @@ def test_the_checks_of_the_page_are_those_of_a_declaration():
     "command", re.findall(r"^uv run (?:--all-packages )?airnub (contract export.*)$", PAGE, re.MULTILINE)
 )
 def test_the_commands_of_the_page_export_documents_of_the_standard(command, tmp_path, monkeypatch):
-    """What project_alpha publishes, on stdout, in a file or in a folder; all of it is valid."""
+    """Contracts of project_alpha on stdout, in a file and in a folder are valid documents."""
     monkeypatch.chdir(ROOT)
     done = CliRunner().invoke(main, [word.replace("data/", f"{tmp_path}/") for word in shlex.split(command)])
     assert done.exit_code == 0, done.stderr
@@ -96,7 +96,7 @@ def test_the_commands_of_the_page_export_documents_of_the_standard(command, tmp_
 
 @pytest.mark.parametrize("word", [*WORDS, "decimal(9,2)", "list(uint16)", "struct(a: uint64, b: list(date))"])
 def test_physical_types_are_those_that_delta_lake_stores(word, tmp_path):
-    """As the log of a table names them."""
+    """They have the names in the table's log."""
     rows = pl.DataFrame(schema={"a": stored_type(column_type(word))})
     write_deltalake(tmp_path, rows)
     commit = (tmp_path / "_delta_log" / f"{0:020}.json").read_text()

@@ -1,4 +1,4 @@
-"""Departments, on a copy of this repository with an environment of its own: made, checked, run, changed and removed."""
+"""Departments are created, checked, run, changed and removed, on a copy of this repository with its own environment."""
 
 import json
 import os
@@ -26,12 +26,12 @@ KILLS = int(os.environ.get("AIRNUB_KILLS_OF_NEW", "2"))
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """The files that git knows or would take, committed; and everything installed."""
+    """A committed copy of the files that git tracks or would add, with everything installed."""
     return copied(tmp_path_factory.mktemp("copy") / "repository")
 
 
 def test_a_department_from_its_first_day_to_its_last(copy):
-    """Everything is green without an edit, also with one more category; in the end all is as it was, byte for byte."""
+    """All checks pass without an edit, also with one more category; after its removal, all files are as before."""
     options = ("--stages", "ingestion,processing", "--categories", "scheduled_file_downloads")
     airnub(copy, "new", "department", "accounts", "--owner", "team-money", "--display-name", "Money & Co", *options)
     airnub(copy, "new", "category", "accounts", "ingestion", "keepers", "--like", "public_api_data")
@@ -65,7 +65,7 @@ scheduled_file_downloads: [{name: measurements, urls: ["%s"]}]
 
 
 def test_an_empty_department_is_green_and_ingests(copy, tmp_path):
-    """Without data of the template's; with a source of its own it fetches, and the processing makes its dataset."""
+    """Without the template's data: with its own source it fetches, and the processing makes its dataset."""
     airnub(copy, "new", "department", "own", "--empty")
     run(copy, ".venv/bin/ruff", "check", "departments/own")
     run(copy, ".venv/bin/ruff", "format", "--check", "departments/own")
@@ -99,7 +99,7 @@ def test_it_is_not_installed(package):
 
 
 def test_a_department_that_keeps_files_as_they_are_has_no_tables(copy):
-    """Alone, with what it declares, its tests pass, and neither polars nor Delta Lake is there."""
+    """With only its declared dependencies its tests pass, and neither polars nor Delta Lake is installed."""
     airnub(copy, "new", "department", "archive", "--stages", "ingestion", "--categories", "scheduled_file_downloads")
     (copy / "departments/archive/tests/test_without_tables.py").write_text(WITHOUT_TABLES)
     said = airnub(copy, "test", "archive", "--pytest=-n0", "--pytest=-rA")
@@ -110,7 +110,7 @@ def test_a_department_that_keeps_files_as_they_are_has_no_tables(copy):
 
 
 def test_killed_at_random_there_is_all_of_it_or_nothing(copy):
-    """The next command puts back what was. What happens at each rename is in airnub-cli's tests of landing."""
+    """The next command rolls back. Tests of airnub-cli's transaction cover each rename."""
     generator = random.Random()
     airnub(copy, "members")
     assert changes(copy) == ""
@@ -130,7 +130,7 @@ def test_killed_at_random_there_is_all_of_it_or_nothing(copy):
 
 
 def test_by_hand_what_is_left_to_do_is_said(copy):
-    """A copy that is not registered is a mistake; then what repeats the registry is stale."""
+    """A copy that is not registered is an error; after that, generated lists are reported as stale."""
     try:
         caches = shutil.ignore_patterns("__pycache__", ".*_cache")
         shutil.copytree(copy / "departments/_template", copy / "departments/orders", ignore=caches)

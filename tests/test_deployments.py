@@ -1,4 +1,4 @@
-"""Deployments on a real server: what the files say is what Prefect understands, twice. Runs are in test_readme.py."""
+"""Deployments on a real server: Prefect accepts the files, and a second deploy changes nothing."""
 
 import json
 import os
@@ -32,7 +32,7 @@ PATIENCE = 150
 
 
 def test_the_committed_file_is_not_stale():
-    """Every deployment is right, and what is committed is what `airnub compile` makes of the departments' files."""
+    """Every deployment is valid, and the committed file is the output of `airnub compile`."""
     workspace = Workspace.around(ROOT)
     found = check_deployments(workspace)
     assert found.mistakes == []
@@ -42,7 +42,7 @@ def test_the_committed_file_is_not_stale():
 
 
 def test_every_environment_can_be_compiled():
-    """Each is written out in full, with images by the digest of their content where it has a registry."""
+    """Each is written in full, with images by the digest of their content if it has a registry."""
     workspace = Workspace.around(ROOT)
     found = check_deployments(workspace)
     for name, environment in found.environments.items():
@@ -53,7 +53,7 @@ def test_every_environment_can_be_compiled():
 
 
 def test_examples_on_the_page_are_right():
-    """Each is what the page says it is: a department's file, or that of an environment."""
+    """Each example is valid as the file that the page calls it: a department's, or an environment's."""
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "deployments.md").read_text(), re.DOTALL)
     examples = [yaml.safe_load(block) for block in blocks]
     [file] = [one for one in examples if "deployments" in one]
@@ -67,7 +67,7 @@ def test_examples_on_the_page_are_right():
 @pytest.mark.example
 @pytest.mark.system
 def test_a_second_deploy_changes_nothing(tmp_path):
-    """From the root and from a department's folder, on a terminal, nothing is asked, and only triggers get new ids."""
+    """From the root and a department's folder on a terminal: no prompt, and only triggers get new ids."""
     environment = on_its_own(tmp_path)
     with server(environment) as url:
         environment["PREFECT_API_URL"] = url
@@ -111,14 +111,14 @@ def test_a_schedule_becomes_runs(prefect_api, schedule):
     schedules = [{"active": True, "schedule": schedule}]
     body = {"name": f"by {next(iter(schedule))}", "flow_id": flow["id"], "schedules": schedules}
     deployment = post(f"{prefect_api}/deployments/", body)["id"]
-    # What the scheduler of a whole server does every minute; that of `prefect_api` does not run.
+    # A real server's scheduler does this every minute; the fixture `prefect_api` runs no scheduler.
     post(f"{prefect_api}/deployments/{deployment}/schedule", {"min_runs": 2, "max_runs": 2})
     runs = post(f"{prefect_api}/flow_runs/filter", {"deployments": {"id": {"any_": [deployment]}}})
     assert [(run["state"]["type"], run["auto_scheduled"]) for run in runs] == [("SCHEDULED", True)] * 2
 
 
 def test_schedules_are_paused_and_resumed(prefect_api):
-    """By the commands of docs/how-to.md, and of no other deployment."""
+    """By the commands of docs/how-to.md, without an effect on other deployments."""
     flow = post(f"{prefect_api}/flows/", {"name": "paused"})["id"]
     schedules = [{"active": True, "schedule": {"interval": 3600}}]
     for name in ("one", "other"):
@@ -144,13 +144,13 @@ ALL = ("ingestion", "processing", "analysis", "pipeline", "housekeeping")
 
 
 def on_its_own(folder):
-    """An environment that has nothing to do with whoever runs the tests."""
+    """Environment variables that are independent of the user who runs the tests."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "AIRNUB_"))}
     return inherited | {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
 
 def deploy_on_a_terminal(environment, folder):
-    """`prefect deploy --all` as a person types it; a question would wait for an answer until the time is over."""
+    """Run `prefect deploy --all` on a terminal; a prompt would wait for input until the timeout."""
     ours, theirs = pty.openpty()
     try:
         done = subprocess.run(
@@ -165,7 +165,7 @@ def deploy_on_a_terminal(environment, folder):
 
 
 def held(url):
-    """What the server has of deployments, without times, and of automations, without their ids."""
+    """The server's deployments without times, and its automations without ids."""
     deployments = post(f"{url}/deployments/filter", {"sort": "NAME_ASC"})
     automations = post(f"{url}/automations/filter", {"sort": "NAME_ASC"})
     return {
@@ -176,7 +176,7 @@ def held(url):
 
 
 def without(value, keys):
-    """A copy that has none of these keys, however deep."""
+    """A deep copy without these keys."""
     if isinstance(value, dict):
         return {key: without(one, keys) for key, one in value.items() if key not in keys}
     return [without(one, keys) for one in value] if isinstance(value, list) else value
@@ -195,7 +195,7 @@ def server(environment):
 
 @contextmanager
 def process(environment, *arguments):
-    """A long-running `prefect` command in a group of its own, which is ended with all that it started."""
+    """A long-running `prefect` command in its own process group, which is ended with all its children."""
     running = subprocess.Popen(
         [*PREFECT, *arguments], env=environment, cwd=ROOT, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -212,7 +212,7 @@ def process(environment, *arguments):
 
 
 def run(environment, *arguments, succeeds=True):
-    """A `prefect` command that must succeed, or must not; what it said."""
+    """Run a `prefect` command that must succeed, or must fail; returns its output."""
     done = subprocess.run(
         [*PREFECT, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -221,7 +221,7 @@ def run(environment, *arguments, succeeds=True):
 
 
 def wait_for(happened, what, url):
-    """Return when it has happened; fail with what the server knows when it does not."""
+    """Return when the condition is met; fail with the server's state if it is not."""
     deadline = time.monotonic() + PATIENCE
     while not happened():
         if time.monotonic() > deadline:
@@ -231,7 +231,7 @@ def wait_for(happened, what, url):
 
 
 def answers(url):
-    """Whether somebody answers."""
+    """Whether a server responds."""
     try:
         urllib.request.urlopen(url, timeout=5).close()
     except OSError:
@@ -240,7 +240,7 @@ def answers(url):
 
 
 def post(url, body, attempts=5):
-    """The JSON that the server answers; while its SQLite is locked it answers 503: Prefect's client asks again, too."""
+    """The JSON that the server returns; retries 503, which means that SQLite is locked, as Prefect's client does."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:

@@ -1,4 +1,4 @@
-"""The whole system on a laptop, without Docker, as a person has it: started, used, edited, ended by one Ctrl-C."""
+"""The whole system on a laptop without Docker: started, used, edited, and ended by one Ctrl-C."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.system, pytest.mark.example]
 
 
 def with_state(state):
-    """Processes whose command or environment names the folder of the state."""
+    """Processes whose command or environment contains the folder of the state."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -34,7 +34,7 @@ def with_state(state):
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what is left is looked for in /proc")
 def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
-    """A stage runs; edits are deployed; a mistake is told and mended; nothing is left but what the run has made."""
+    """A stage runs; edits are deployed; an error is shown and fixed; afterwards only the results of runs are left."""
     root, state = copy_of(ROOT, tmp_path / "checkout"), tmp_path / "state"
     dev = Dev(root, state, "--sample", "--site-port", "0")
     try:
@@ -84,7 +84,7 @@ def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what is left is looked for in /proc")
 def test_nothing_is_left_when_it_is_killed_and_the_next_one_starts(tmp_path):
-    """Killed (-9), it can end nothing itself; the same state serves the next one. Sources are the departments' own."""
+    """After SIGKILL its processes end, and the next start uses the same state. Sources are the departments' own."""
     state = tmp_path / "state"
     killed = Dev(ROOT, state)
     killed.wait_for(r"ready in")
@@ -105,7 +105,7 @@ def test_nothing_is_left_when_it_is_killed_and_the_next_one_starts(tmp_path):
 
 @pytest.fixture
 def enterable():
-    """A folder that every user may enter: as root, PostgreSQL runs as a different one."""
+    """A folder that every user may enter, since PostgreSQL runs as a different user if the test is root."""
     folder = Path(tempfile.mkdtemp(prefix="airnub-dev-"))
     folder.chmod(0o755)
     yield folder
@@ -115,7 +115,7 @@ def enterable():
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what is left is looked for in /proc")
 @pytest.mark.skipif(next(find_programs(), None) is None, reason="no PostgreSQL on this machine, and no extra")
 def test_the_sample_runs_on_postgresql(enterable):
-    """Every stage completes once, nothing is locked, and after SIGKILL no process is left, not even PostgreSQL's."""
+    """Every stage completes once without locks, and after SIGKILL no process is left, not even PostgreSQL's."""
     state = enterable / "state"
     dev = Dev(ROOT, state, "--sample", "--site-port", "0")
     try:

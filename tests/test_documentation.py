@@ -1,4 +1,4 @@
-"""The documentation: commands on pages are parsed and run, links lead somewhere, and examples are right."""
+"""The documentation: commands on pages are parsed and run, links have targets, and examples are valid."""
 
 import ast
 import asyncio
@@ -50,7 +50,7 @@ from readme_blocks import blocks
 from recording import RecordingServer
 
 ROOT = Path(__file__).parents[1]
-# Without a look into environments and caches, which hold more files than all else.
+# Skips environments and caches, which have most of the files.
 PAGES = [
     path
     for place in sorted(ROOT.iterdir())
@@ -157,7 +157,7 @@ PLACEHOLDERS = ("https://example.org/", "3f9a27c1", "rollback", "release", "--as
 
 
 def documented(found):
-    """Each command, and the first page that has it; but the changelog, which speaks of earlier versions."""
+    """Each command with the first page that has it; the changelog, which describes earlier versions, is excluded."""
     pages = {}
     for page in PAGES:
         for command in found(page.read_text()) if page.name != "CHANGELOG.md" else ():
@@ -172,13 +172,13 @@ _LINK = re.compile(r"\]\(([^)#]+)\)")
 @pytest.mark.parametrize(
     "command",
     [
-        # Benchmarks are no commands of this process: each is started, and imports what it measures.
+        # Each benchmark is started as a process, since it imports the modules that it measures.
         pytest.param(command, id=f"{page}: {command}", marks=[pytest.mark.system] if "-m benchmarks" in command else [])
         for command, page in DOCUMENTED.items()
     ],
 )
 def test_a_documented_command_can_be_typed(command):
-    """Its program parses all its arguments, names among them exist, and of a program of others a test runs it."""
+    """Its program parses all its arguments, and named objects exist; a test runs third-party programs."""
     parsed = [parse(words) for words in words_of(command)]
     is_ours = all(parsed) and "prefect " not in command and not command.startswith("docker ")
     if command in RUN_ELSEWHERE:
@@ -191,7 +191,7 @@ def test_a_documented_command_can_be_typed(command):
 
 
 def test_commands_that_sentences_name_exist():
-    """With the options that they are named with; arguments that they need may be missing."""
+    """With their options; required arguments may be missing."""
     wrong = []
     for command, page in documented(mentions_of).items():
         try:
@@ -203,7 +203,7 @@ def test_commands_that_sentences_name_exist():
 
 @pytest.mark.parametrize("table", [RUN_ELSEWHERE, PARSED_ALONE], ids=["run elsewhere", "parsed alone"])
 def test_no_page_has_lost_a_command_of_a_table(table):
-    """An entry goes with its command."""
+    """An entry of the table is removed with its command."""
     assert sorted(filter(can_be_typed, table.keys() - DOCUMENTED.keys())) == []
 
 
@@ -247,7 +247,7 @@ def test_a_command_that_cannot_be_typed_is_noticed(command, reason):
     ],
 )
 def test_a_place_that_does_not_run_a_command_is_noticed(place):
-    """No such file, no such test, or one without the command's words."""
+    """A file or test that does not exist, or one without the command's words."""
     with pytest.raises(AssertionError, match="expected"):
         expect_run_by(place, "docker compose up --wait")
 
@@ -268,7 +268,7 @@ def run_here(program):
 
 @pytest.mark.system
 def test_documented_commands_of_the_workspace_run(tmp_path, monkeypatch):
-    """In a clone, as the pages have them."""
+    """In a clone, exactly as the pages have them."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
     subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "HEAD"], cwd=clone, check=True)
@@ -278,14 +278,14 @@ def test_documented_commands_of_the_workspace_run(tmp_path, monkeypatch):
     assert len(commands) > 12
     for arguments in commands:
         done = CliRunner().invoke(airnub, list(arguments))
-        # What this machine lacks is for `doctor` to say.
+        # `doctor` fails if this machine lacks something.
         assert done.exit_code == 0 or (arguments[0] == "doctor" and done.exit_code == 1), (arguments, done.output)
 
 
 @pytest.mark.system
 @pytest.mark.example
 def test_documented_commands_of_a_department_run(tmp_path, monkeypatch):
-    """As the pages have them, on what a demo has stored."""
+    """Exactly as the pages have them, on the data of a demo."""
     monkeypatch.setenv("AIRNUB_DATA_ROOT", str(tmp_path))
     subprocess.run([sys.executable, "-m", "project_alpha", "demo"], cwd=ROOT, check=True, capture_output=True)
     made = tmp_path / "data" / "demo" / "project_alpha"
@@ -303,7 +303,7 @@ def test_documented_commands_of_a_department_run(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    """Every relative link is a file."""
+    """Every relative link is an existing file."""
     for target in _LINK.findall(page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page}: {target}"
@@ -311,7 +311,7 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", ["README.md", "docs/departments.md", "docs/sources.md"])
 def test_documented_sources_are_understood(page):
-    """Every configuration of an ingestion that a page shows would be taken."""
+    """Every example of an ingestion's configuration is valid."""
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)]
     shown = [block for block in blocks if set(block) & set(IngestionSettings.model_fields)]
     assert shown
@@ -320,7 +320,7 @@ def test_documented_sources_are_understood(page):
 
 
 def test_every_key_of_a_source_is_documented():
-    """On the page of sources, in quotes or in an example."""
+    """On the page of sources, in backticks or in an example."""
     text = (ROOT / "docs" / "sources.md").read_text()
     models = (NetworkSettings, FileSource, ApiSource, PageSource, Auth, Incremental, NumberedPages, OffsetPages)
     keys = {key for model in (*models, CursorPages, LinkPages) for key in model.model_fields}
@@ -328,14 +328,14 @@ def test_every_key_of_a_source_is_documented():
 
 
 def test_every_field_of_a_dataset_is_documented():
-    """On the page of datasets, as are the limits that settings have."""
+    """On the page of datasets, together with the limits in settings."""
     text = (ROOT / "docs" / "datasets.md").read_text()
     fields = {*Dataset.__dataclass_fields__, *Column.__dataclass_fields__, *DatasetLimits.model_fields} - {"dtype"}
     assert sorted(name for name in fields if not re.search(rf"\b{name}\b", text)) == []
 
 
 def publish_customers(root, monkeypatch):
-    """A checkout in which the department crm publishes its customers, and their table."""
+    """A checkout in which the department crm publishes its customers, with their table."""
     monkeypatch.setattr("airnub_data.published_datasets.checkout_around", lambda _path: root)
     for path, text in {
         "departments/crm/contracts/customers.v1.yaml": (
@@ -352,7 +352,7 @@ def publish_customers(root, monkeypatch):
 
 
 def test_the_documented_dataset_can_be_made_and_read(tmp_path, monkeypatch):
-    """Every block of Python of that page runs, in its order."""
+    """Every block of Python on the page runs, in order."""
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "datasets.md").read_text()
     declaration, derived, joined, reading, asset = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
@@ -387,7 +387,7 @@ def test_the_documented_dataset_can_be_made_and_read(tmp_path, monkeypatch):
 
 
 def test_the_documented_client_asks_and_keeps(tmp_path):
-    """The example of `docs/client.md`, with a site that makes what is ordered."""
+    """The example of `docs/client.md` runs against a site that creates the ordered report."""
     [example] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/client.md").read_text(encoding="utf-8"), re.DOTALL)
     namespace = {}
     exec(example, namespace)
@@ -409,7 +409,7 @@ def test_the_documented_client_asks_and_keeps(tmp_path):
 
 
 def test_every_command_is_documented():
-    """Each command of the department and of the workspace stands on a page."""
+    """Each command of the department and of the workspace is on a page."""
     text = "\n".join(page.read_text() for page in PAGES)
     for name in COMMANDS["department-template"].commands:
         assert f"project-alpha {name}" in text
@@ -422,7 +422,7 @@ FOLDERS = [path.parent for path in sorted(ROOT.glob("packages/*/src/**/__init__.
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(ROOT / "packages").as_posix())
 def test_first_lines_of_a_folder_name_its_modules(folder):
-    """What is in a folder is said there, and ARCHITECTURE.md need not be an index."""
+    """The docstring of `__init__.py` lists the folder's modules, so that ARCHITECTURE.md need not."""
     said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
     modules = [path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
     assert sorted(name for name in modules if name[0] != "_" and not re.search(rf"\b{name}\b", said)) == []
@@ -433,7 +433,7 @@ NO_FILES = {"airnub", "allow_private_hosts", "partial/"}
 
 
 def named_in_the_map():
-    """Each file, folder and module that ARCHITECTURE.md names, with the folder that it must be in."""
+    """Each file, folder and module in ARCHITECTURE.md, with the folder that it must be in."""
     inside = ROOT
     for line in (ROOT / "ARCHITECTURE.md").read_text().splitlines():
         if heading := re.match(r"#+ (.*)", line):
@@ -444,14 +444,14 @@ def named_in_the_map():
             if name not in NO_FILES and re.search(r"/|\.(lock|md|py|sh|toml|ya?ml)$", name):
                 yield name, inside if name.endswith(".py") else ROOT
             elif name not in NO_FILES and re.fullmatch(r"[a-z_]+", name) and line.startswith("|"):
-                # A row of a folder names what is in it.
+                # A row about a folder names the modules in it.
                 at = ROOT if name.startswith("airnub_") else inside
                 yield name, next(at.glob(f"src/*/{row[1]}"), at) if row else at
 
 
 @pytest.mark.example
 def test_what_the_map_names_exists():
-    """A module that was moved or removed is not looked for in vain."""
+    """A module that was moved or removed is reported."""
     kept = {
         folder: {f"/{path.relative_to(ROOT).as_posix()}" for path in folder.rglob("*") if ".venv" not in path.parts}
         for folder in {inside for _, inside in named_in_the_map()}

@@ -1,4 +1,4 @@
-"""docs/failed.md: its commands, on a checkout whose ingestion has a dead link."""
+"""The commands of docs/failed.md, on a checkout whose ingestion has a dead link."""
 
 import os
 import re
@@ -32,14 +32,14 @@ scheduled_file_downloads:
 
 
 def commands(heading):
-    """Those below a heading of the page."""
+    """The commands below a heading of the page."""
     section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return [line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()]
 
 
 @pytest.fixture
 def typed(tmp_path, prefect_api):
-    """Type a command of the page in the checkout; its status and what it said.
+    """Run a command of the page in the checkout; returns its status and output.
 
     One server for all of them: that a command starts its own is tested elsewhere, and takes half of its time.
     """
@@ -75,7 +75,7 @@ def typed(tmp_path, prefect_api):
 
 
 def test_what_failed_is_seen_and_run_again(typed):
-    """A late file and one that is broken: seen, accepted once, asked for alone, and whole in the end."""
+    """A late file and a broken one: listed, accepted once, fetched alone, and complete at the end."""
     assert typed("uv run project-alpha run ingestion")[0] == 1
     status, said = typed("uv run project-alpha run processing --source noaa_daily_weather")
     assert status == 0

@@ -1,4 +1,4 @@
-"""The flow of data by events, on a real server with its worker: dead links, lost events, and the same event twice."""
+"""Stages that are triggered by events, on a real server with its worker: dead links, lost and duplicate events."""
 
 import json
 import os
@@ -26,11 +26,11 @@ DATASETS = ("noaa_daily_weather", "usgs_earthquakes", "usgs_earthquake_feeds")
 
 
 class System:
-    """A checkout of project_alpha's sample with `airnub dev`, and what the server says of its runs."""
+    """A checkout with project_alpha's sample and `airnub dev`, and the server's records of its runs."""
 
     def __init__(self, folder):
         self.root, self.state = copy_of(ROOT, folder / "checkout"), folder / "state"
-        # An API that is gone, and a dead link of a source that has others.
+        # An API that responds 410, and a source with one dead link among others.
         edit(self.root / SAMPLE, API, API.replace("query", "gone"))
         edit(self.root / SAMPLE, LINK, LINK + LINK.replace("seattle", "gone"))
         edit(
@@ -45,7 +45,7 @@ class System:
         self.api = self.dev.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
 
     def runs(self, stage):
-        """The runs of a stage's deployment that have ended, oldest first: state, by whom it was started, id."""
+        """The ended runs of a stage's deployment, oldest first: state, what started it, id."""
         deployment = read(f"{self.api}/deployments/name/project-alpha-{stage}/project-alpha-{stage}")["id"]
         found = read(
             f"{self.api}/flow_runs/filter",
@@ -55,7 +55,7 @@ class System:
         return [one for one in found if one["state_type"] in ended]
 
     def wait_for(self, stage, number, by=None):
-        """The runs of a stage, as soon as there are so many that were started so (`AUTOMATION`, `SCHEDULE`)."""
+        """The runs of a stage, once `number` of them were started by `AUTOMATION` or `SCHEDULE`."""
         until = time.monotonic() + 2 * PATIENCE
         while time.monotonic() < until:
             found = [one for one in self.runs(stage) if by is None or one["created_by"]["type"] == by]
@@ -65,7 +65,7 @@ class System:
         raise AssertionError(f"expected {number} runs of {stage}, found {found}: {''.join(self.dev.lines)}")
 
     def quiet(self):
-        """Wait until no run of processing or analysis is on its way."""
+        """Wait until no run of processing or analysis is scheduled or running."""
         until = time.monotonic() + 2 * PATIENCE
         asked = {"flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}}
         late = {"flow_runs": {"state": {"name": {"any_": ["Late", "AwaitingConcurrencySlot"]}}}}
@@ -74,7 +74,7 @@ class System:
             time.sleep(0.5)
 
     def ingest(self, *options):
-        """Run the ingestion's deployment to its end; the run."""
+        """Run the ingestion's deployment to its end; returns the run."""
         name = "project-alpha-ingestion/project-alpha-ingestion"
         command = [sys.executable, "-m", "prefect", "deployment", "run", name, *options, "--watch"]
         environment = os.environ | {"PREFECT_API_URL": self.api}
@@ -88,20 +88,20 @@ class System:
         return {name: None if table is None else table.version for name, table in tables.items()}
 
     def table(self, run):
-        """What became of each item of a run, by the table that it published."""
+        """The outcome of each item of a run, from the table artifact."""
         asked = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}}
         [found] = [one for one in read(f"{self.api}/artifacts/filter", asked) if (one["key"] or "").endswith("-items")]
         rows = [(row["source"], row["outcome"]) for row in json.loads(found["data"])]
         return dict(rows) if len(dict(rows)) == len(rows) else sorted(rows)
 
     def events(self, name):
-        """Events of a name, the newest first."""
+        """Events with a name, newest first."""
         return read(f"{self.api}/events/filter", {"filter": {"event": {"name": [name]}}})["events"]
 
 
 @pytest.fixture
 def system(tmp_path):
-    """It runs, and has ended afterwards."""
+    """A running system, which is ended afterwards."""
     running = System(tmp_path)
     try:
         running.start()
@@ -111,7 +111,7 @@ def system(tmp_path):
 
 
 def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
-    """A dead link stops only what requires complete sources; lost events are caught; an event twice makes nothing."""
+    """A dead link stops only datasets that require all items; lost and duplicate events do no harm."""
     ingestion = system.ingest()
     assert ingestion["state_type"] == "FAILED"
     processing = system.wait_for("processing", 1, "AUTOMATION")[0]
@@ -135,14 +135,14 @@ def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
     made = system.versions()
     assert made == {"noaa_daily_weather": 0, "usgs_earthquakes": None, "usgs_earthquake_feeds": 0}
 
-    # docs/failed.md: only what failed, and one source.
+    # docs/failed.md: run only the failed items, and only one source.
     again = system.ingest("--param", "failed=true")
     assert system.table(again) == {"noaa_daily_weather": "failed", "usgs_earthquakes": "failed"}
     again = system.ingest("--param", 'sources=["noaa_daily_weather"]')
     weather = [("noaa_daily_weather", outcome) for outcome in ("failed", "unchanged", "unchanged")]
     assert system.table(again) == weather
 
-    # The same event twice: processing runs, one after another, and makes nothing; so analysis has nothing to wait for.
+    # The same event twice: processing runs twice and changes nothing, so analysis gets no event.
     system.wait_for("processing", 3)
     system.quiet()
     before, analyses = len(system.runs("processing")), len(system.runs("analysis"))
@@ -155,7 +155,7 @@ def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
     assert system.versions() == made
     assert len(system.runs("analysis")) == analyses
 
-    # The source is mended. An ingestion against a server of its own: its event reaches nothing that waits for it.
+    # The source is repaired. An ingestion on a different server sends an event that triggers nothing here.
     settings = read(f"{system.api}/variables/name/dept_project_alpha_ingestion_config")["value"]
     [weather] = settings["scheduled_file_downloads"]
     weather["urls"] = [url for url in weather["urls"] if "gone" not in url]
@@ -172,7 +172,7 @@ def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
     assert len(system.events("airnub.ingestion.ended")) == 5
     assert system.versions() == made
 
-    # The daily run, which is due at once.
+    # The daily run, which is due now.
     edit(system.root / DEPLOYMENTS, 'cron: "47 6 * * *"', 'cron: "* * * * *"')
     scheduled = system.wait_for("processing", 1, "SCHEDULE")[0]
     assert scheduled["state_type"] == "COMPLETED"
@@ -182,7 +182,7 @@ def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
 
 
 def emit(api, event):
-    """Send an event once more, as a client that tries again does."""
+    """Send an event again, as a client that retries does."""
     script = (
         "import sys, json; from prefect.events import emit_event\n"
         "event = json.loads(sys.argv[1])\n"

@@ -1,4 +1,4 @@
-"""A generated workspace of several departments: what one needs is installed for it, and nothing of the others."""
+"""A generated workspace of several departments: installing one department installs no dependency of the others."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def made(tmp_path_factory):
 
 @pytest.mark.system
 def test_one_department_installs_no_other(made, tmp_path):
-    """`uv run --package` of one, in a fresh environment: what its slice of the lock names, and nothing besides."""
+    """`uv run --package` of one, in a fresh environment, installs exactly its slice of the lock."""
     name = "team-003"
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     environment["UV_PROJECT_ENVIRONMENT"] = str(tmp_path / "environment")
@@ -44,7 +44,7 @@ def test_one_department_installs_no_other(made, tmp_path):
 
 @pytest.mark.system
 def test_a_generated_workspace_is_as_it_should_be(made):
-    """Else what commands cost there would be what mistakes cost."""
+    """All checks pass; otherwise benchmarks would measure the handling of errors."""
     mistakes = [str(one) for one in mistakes_in(check_everything(made.root))]
-    # Departments have no tests here, and nothing was compiled yet; in the template's words they are warnings.
+    # Departments have no tests here, nothing was compiled yet, and texts of the template cause warnings.
     assert [one for one in mistakes if "expected tests (test_*.py)" not in one and "airnub compile" not in one] == []

@@ -1,4 +1,4 @@
-"""docs/inputs.md: every reader on the page reads what the page shows."""
+"""docs/inputs.md: every reader on the page reads the page's example."""
 
 import asyncio
 import io
@@ -20,12 +20,12 @@ ROWS = [(1, "Käse", 1234.5), (2, "Brot;\nfrisch", 3.2)]
 
 
 def example(heading, language="python"):
-    """The first block of a language below a heading."""
+    """The first block in a language below a heading."""
     return re.search(rf"```{language}\n(.*?)```", PAGE.partition(f"\n## {heading}\n")[2], re.DOTALL)[1]
 
 
 def values(heading):
-    """What the example in Python below a heading defines."""
+    """The names that the Python example below a heading defines."""
     found = {}
     exec(example(heading), found)
     return found
@@ -43,14 +43,14 @@ def sheet():
 
 
 def parquet():
-    """The prices as polars writes them."""
+    """The prices, written by polars."""
     file = io.BytesIO()
     pl.DataFrame(ROWS, schema=["id", "name", "price"], orient="row").write_parquet(file)
     return file.getvalue()
 
 
 def archive():
-    """The prices in two members, and one that is not asked for."""
+    """A ZIP file with the prices in two members, and a third member that is not read."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as members:
         members.writestr("prices/1.csv", "id,name,price\n1,Käse,1234.5\n")
@@ -70,7 +70,7 @@ INPUTS = {
 
 
 def ingested(store, content, name):
-    """One object of the source `shop`."""
+    """Ingest one object of the source `shop`."""
 
     async def settle():
         network = NetworkSettings()
@@ -94,7 +94,7 @@ def test_a_reader_of_the_page_reads_its_example(tmp_path, heading):
 
 
 def test_a_new_column_fails_as_the_page_says(tmp_path):
-    """With its object and line."""
+    """The error has the object and line."""
     dataset = values("New, missing and different columns")["PRICES"]
     ingested(tmp_path / "store", b"id,name,price,fee\n1,x,1,2\n", "prices.csv")
     with pytest.raises(DatasetError, match=r"new column fee in shop/.*prices.csv, line 1"):

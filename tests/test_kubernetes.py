@@ -1,4 +1,4 @@
-"""infra/kubernetes/ and the Kubernetes pools, without a cluster: held against the schemas that Kubernetes publishes."""
+"""infra/kubernetes/ and the Kubernetes pools, without a cluster: validated by Kubernetes' published schemas."""
 
 import copy
 import ipaddress
@@ -28,16 +28,16 @@ FOLDER = ROOT / kubernetes.FOLDER
 DEPARTMENTS = [one.id.replace("_", "-") for one in load_registry(ROOT).departments if one.status == "active"]
 SECRETS = list(yaml.safe_load_all((FOLDER / "secrets.example.yaml").read_text()))
 VERSIONS = list(dict.fromkeys(all_versions()))
-# prefect-kubernetes refuses a template without these in the pod, where Kubernetes knows no such fields and drops them.
+# prefect-kubernetes requires these fields in the pod, although Kubernetes does not know and drops them.
 DROPPED = ("completions", "parallelism")
 QUANTITY = re.compile(r"[0-9]+(m|[KMGT]i)?")
-# Each validation reads all definitions of its version anew, which takes longer than everything else here.
+# Without this, each validation reads all definitions of its version again, which is the slowest part.
 utils.schema_contents = lru_cache(maxsize=8)(utils.schema_contents)
 
 
 @pytest.fixture(scope="module")
 def manifests():
-    """All that `airnub kubernetes --env cluster` prints, by kind and name."""
+    """All objects that `airnub kubernetes --env cluster` prints, by kind and name."""
     text = kubernetes.manifests(Workspace.around(ROOT), "cluster", {}, digest=lambda *_: "0123456789abcdef")
     return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text)}
 
@@ -49,12 +49,12 @@ def pools():
 
 
 def validated(manifest, version="1.34"):
-    """Refuse what Kubernetes would, and unknown fields, which it would drop without a word."""
+    """Reject what Kubernetes would reject, and unknown fields, which it would drop silently."""
     kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def test_every_active_department_has_its_worker_and_its_pool(manifests, pools):
-    """And nobody else has one."""
+    """There are no other workers or pools."""
     workers = {name for kind, name in manifests if kind == "Deployment" and name != "server"}
     assert workers == {f"worker-{name}" for name in DEPARTMENTS}
     for name in DEPARTMENTS:
@@ -65,13 +65,13 @@ def test_every_active_department_has_its_worker_and_its_pool(manifests, pools):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_manifests_fit_the_published_schemas(manifests, version):
-    """Of every version of Kubernetes that there are schemas for."""
+    """For every version of Kubernetes with a schema."""
     for manifest in [*manifests.values(), *SECRETS]:
         validated(manifest, version)
 
 
 def test_files_say_nothing_twice():
-    """YAML would take the last of two equal keys; every file of one object is read strictly."""
+    """YAML would silently use the last of two equal keys, so every file of one object is read strictly."""
     for path in FOLDER.glob("*.yaml"):
         for text in path.read_text().split("---\n"):
             lines = re.findall(r"^( *)([\w.-]+):", text, re.MULTILINE)
@@ -81,7 +81,7 @@ def test_files_say_nothing_twice():
 
 
 def _set(path, value):
-    """A change of a manifest: the value at a dotted path, `None` to leave it out."""
+    """Change a manifest: set the value at a dotted path, or remove it with `None`."""
 
     def change(manifest):
         *parents, last = (int(step) if step.isdigit() else step for step in path.split("/"))
@@ -114,7 +114,7 @@ BROKEN = {
 @pytest.mark.example
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_manifests_are_refused(manifests, name):
-    """Each for what is wrong with it."""
+    """Each error names the cause."""
     change, reason = BROKEN[name]
     broken = copy.deepcopy(manifests["Deployment", f"worker-{DEPARTMENTS[0]}"])
     validated(broken)
@@ -133,25 +133,25 @@ def test_broken_manifests_are_refused(manifests, name):
     ],
 )
 def test_versions_that_there_are_not_are_refused(manifests, kind, name, version):
-    """Old ones that once were, and those of other kinds."""
+    """Versions that were removed, and versions of other kinds."""
     with pytest.raises(kubernetes_validate.SchemaNotFoundError) as raised:
         validated(manifests[kind, name] | {"apiVersion": version})
     assert f"kind {kind} with api version {version}" in raised.value.message
 
 
 def test_a_group_that_there_is_not_is_refused(manifests):
-    """Its version is known, of another group."""
+    """An unknown group with a version that other groups have."""
     with pytest.raises(kubernetes_validate.ValidationError, match="is not one of"):
         validated(manifests["Deployment", "server"] | {"apiVersion": "apps.example.org/v1"})
 
 
 def _templates(manifests):
-    """The pods of all Deployments, by name."""
+    """The pod templates of all Deployments, by name."""
     return {name: one["spec"]["template"]["spec"] for (kind, name), one in manifests.items() if kind == "Deployment"}
 
 
 def _restricted(pod):
-    """What pod-security.kubernetes.io/enforce: restricted asks for, and a root file system that cannot be written."""
+    """Check the rules of pod-security.kubernetes.io/enforce: restricted, and for a read-only root file system."""
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] == 10001
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -165,7 +165,7 @@ def _restricted(pod):
 
 
 def test_pods_can_do_little(manifests):
-    """No root, nothing of the node; and only workers have a token."""
+    """They do not run as root and use nothing of the node; only workers have a token."""
     for name, pod in _templates(manifests).items():
         _restricted(pod)
         assert pod["serviceAccountName"] == ("airnub-run" if name == "server" else "airnub-worker")
@@ -185,7 +185,7 @@ METADATA = (
 
 
 def test_no_pod_reaches_the_rights_of_its_machine(manifests):
-    """Every rule that lets a pod out of the cluster leaves these addresses out; every kind of pod has a policy."""
+    """Every egress rule excludes metadata endpoints; a policy applies to every kind of pod."""
     policies = {name: one["spec"] for (kind, name), one in manifests.items() if kind == "NetworkPolicy"}
     out = [rule for spec in policies.values() if "Egress" in spec["policyTypes"] for rule in spec["egress"]]
     blocks = [to["ipBlock"] for rule in out for to in rule["to"] if "ipBlock" in to]
@@ -201,7 +201,7 @@ def test_no_pod_reaches_the_rights_of_its_machine(manifests):
 
 
 def test_drains_of_nodes_are_bounded(manifests):
-    """Workers one at a time, the server not by itself; each budget is of pods that there are."""
+    """A drain stops one worker at a time, and waits for the server; each budget selects existing pods."""
     budgets = {name: one["spec"] for (kind, name), one in manifests.items() if kind == "PodDisruptionBudget"}
     assert {name: one["maxUnavailable"] for name, one in budgets.items()} == {
         "server": 0, **{f"worker-{name}": 1 for name in DEPARTMENTS}
@@ -212,7 +212,7 @@ def test_drains_of_nodes_are_bounded(manifests):
 
 
 def test_a_worker_is_ready_when_it_polls(manifests):
-    """Else a new one, which does not find its pool, would take the place of one that works."""
+    """Otherwise a new worker that does not find its pool would replace a working one."""
     for name in DEPARTMENTS:
         [container] = manifests["Deployment", f"worker-{name}"]["spec"]["template"]["spec"]["containers"]
         assert container["readinessProbe"]["httpGet"] == container["livenessProbe"]["httpGet"]
@@ -220,7 +220,7 @@ def test_a_worker_is_ready_when_it_polls(manifests):
 
 @pytest.mark.example
 def test_the_namespace_is_bounded(manifests, pools):
-    """In pods, processors and memory; one run of each pool fits, and a pool has a limit of runs."""
+    """Pods, CPU and memory are limited; one run of each pool fits, and each pool limits its runs."""
     hard = manifests["ResourceQuota", "airnub"]["spec"]["hard"]
     assert set(hard) == {"pods", "requests.cpu", "requests.memory", "limits.memory"}
     assert all(QUANTITY.fullmatch(one) for one in hard.values())
@@ -228,7 +228,7 @@ def test_the_namespace_is_bounded(manifests, pools):
 
 
 def test_the_database_is_reached_by_tls(manifests):
-    """With the authority of the Secret, unless it is switched off."""
+    """Verified by the CA in the Secret, unless TLS is switched off."""
     [container] = manifests["Deployment", "server"]["spec"]["template"]["spec"]["containers"]
     given = {one["name"]: one.get("value") for one in container["env"]}
     tls = "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_TLS"
@@ -240,13 +240,13 @@ def test_the_database_is_reached_by_tls(manifests):
 
 
 def test_secrets_are_in_the_namespace_that_is_asked_for(manifests):
-    """None is written into the example: `kubectl --namespace` says it."""
+    """The example has no namespace, so that `kubectl --namespace` sets it."""
     names = ["airnub-api", "airnub-database", "airnub-registry"]
     assert [one["metadata"] for one in SECRETS] == [{"name": name} for name in names]
 
 
 def test_only_workers_have_rights(manifests):
-    """In this namespace alone, and not to read a secret or to enter a pod."""
+    """Only in this namespace, and neither to read secrets nor to exec into pods."""
     assert {kind for kind, _ in manifests} & {"ClusterRole", "ClusterRoleBinding"} == set()
     rights = {
         (group, resource, verb)
@@ -266,12 +266,12 @@ def test_only_workers_have_rights(manifests):
 
 @pytest.mark.example
 def test_what_is_asked_for_is_there(manifests, pools):
-    """Secrets and their keys, accounts, claims, ports: in a cluster a wrong name is a pod that never starts."""
+    """Referenced secrets, keys, accounts, claims and ports exist; a wrong name would keep a pod from starting."""
     secrets = {one["metadata"]["name"]: set(one["stringData"]) for one in SECRETS}
     claims = {name for kind, name in manifests if kind == "PersistentVolumeClaim"}
     accounts = {name for kind, name in manifests if kind == "ServiceAccount"}
     for name in accounts:
-        # With it every pod of the account pulls its image, also those of runs.
+        # Every pod of the account pulls its image with it, pods of runs too.
         [pulls_by] = manifests["ServiceAccount", name]["imagePullSecrets"]
         assert ".dockerconfigjson" in secrets[pulls_by["name"]]
     for pod in (*_templates(manifests).values(), *(job(pool)["spec"]["template"]["spec"] for pool in pools.values())):
@@ -296,7 +296,7 @@ def test_what_is_asked_for_is_there(manifests, pools):
 
 
 def test_no_secret_is_in_a_file():
-    """The example has none, and nothing else holds a password."""
+    """The example has none, and no other file contains a password."""
     for secret in SECRETS:
         for key, value in secret["stringData"].items():
             assert key in {"host", "port", "name", "user", "PREFECT_API_URL"} or value.endswith(
@@ -306,7 +306,7 @@ def test_no_secret_is_in_a_file():
 
 
 def job(pool, **variables):
-    """The manifest of a run's job as far as a template makes it: placeholders filled, what has no value left out."""
+    """The manifest of a run's job, rendered from the template: placeholders filled, empty fields removed."""
     template = base_job_template(pool.type, pool.job_variables, pool.job_manifest)
     values = {
         name: one["default"] for name, one in template["variables"]["properties"].items() if "default" in one
@@ -337,7 +337,7 @@ def _as_kubernetes_takes_it(manifest):
 
 @pytest.mark.parametrize("name", DEPARTMENTS)
 def test_a_run_is_a_job_that_kubernetes_takes(pools, name):
-    """With what it may use, no rights, no root, and an end; in every version that there are schemas for."""
+    """With limits, without permissions and root, and with a deletion time; valid in every version with a schema."""
     made = _as_kubernetes_takes_it(job(pools[name], memory_limit="4Gi"))
     for version in VERSIONS:
         validated(made, version)
@@ -369,7 +369,7 @@ asyncio.run(main())
 
 @pytest.mark.system
 def test_the_worker_itself_makes_such_a_job(pools, tmp_path):
-    """prefect-kubernetes as it is locked, which is installed nowhere but in the image of workers."""
+    """By the locked version of prefect-kubernetes, which is only installed in the workers' image."""
     pool = pools[DEPARTMENTS[0]]
     template = base_job_template(pool.type, pool.job_variables, pool.job_manifest)
     told = {"template": template, "variables": {"image": "registry.example.org/airnub/x:1", "memory_limit": "4Gi"}}

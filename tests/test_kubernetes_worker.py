@@ -1,7 +1,7 @@
-"""The worker of Kubernetes pools, as it is in its image, with the settings and the rights of `infra/kubernetes/`.
+"""The worker of Kubernetes pools as in its image, with the settings and permissions of `infra/kubernetes/`.
 
-There is no cluster: the API that it asks is of paper. What it asks for, what it sends, and what it makes of a pod's end
-are real.
+There is no cluster: the Kubernetes API is a mock. The worker's requests, the created objects, and its handling of ended
+pods are real.
 """
 
 import os
@@ -34,14 +34,14 @@ RUN = "uv run --quiet --frozen --no-dev --package airnub-prefect --extra worker 
 
 
 class Here:
-    """A pool, its worker, and the cluster of paper that it talks to."""
+    """A pool, its worker, and the mock cluster that the worker uses."""
 
     def __init__(self, client, cluster, pool, log):
         self.client, self.cluster, self.pool, self.log = client, cluster, pool, log
         self.worker = None
 
     def ask(self):
-        """Let a run be asked for; its id, when it has a job."""
+        """Create a run; returns its id when it has a job."""
         name = f"flow-{uuid4().hex[:8]}"
         deployment = self.client.create_deployment(
             self.client.create_flow_from_name(name), name, work_pool_name=self.pool, entrypoint="nobody.runs.it",
@@ -52,15 +52,15 @@ class Here:
         return run
 
     def state(self, run):
-        """Its name."""
+        """The name of a run's state."""
         return self.client.read_flow_run(run).state.name
 
     def set(self, run, state):
-        """As the engine in the pod would, or a person in the UI."""
+        """Set the state of a run, as its engine or a user in the UI would."""
         self.client.set_flow_run_state(run, state, force=True)
 
     def wait(self, happened):
-        """Return when it has; what the worker said is in the failure."""
+        """Wait for a condition; a failure contains the worker's output."""
         deadline = time.monotonic() + PATIENCE
         while not (found := happened()):
             if time.monotonic() > deadline or self.worker.poll() is not None:
@@ -71,14 +71,14 @@ class Here:
 
 @pytest.fixture
 def manifests():
-    """Of the environment `cluster`, by kind and name."""
+    """Objects of the environment `cluster`, by kind and name."""
     text = kubernetes.manifests(Workspace.around(ROOT), "cluster", {}, digest=lambda *_: "0123456789abcdef")
     return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text)}
 
 
 @pytest.fixture
 def here(prefect_api, manifests, tmp_path):
-    """The worker has begun to watch."""
+    """The worker has started to watch pods."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
 
@@ -112,7 +112,7 @@ def here(prefect_api, manifests, tmp_path):
 
 
 def _settings(container, pool, api, folder):
-    """Those of the container, its Secret, and what a pod has by itself."""
+    """The environment of the container: its own, its Secret's, and the pod's defaults."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "VIRTUAL_ENV"))}
     own = {one["name"]: one["value"].replace("project-alpha", pool) for one in container["env"] if "value" in one}
     return inherited | own | {
@@ -133,14 +133,14 @@ def _kubeconfig(url):
 
 
 def test_a_worker_and_its_rights(here):
-    """Jobs that Kubernetes takes, without the password; pods that die, and a job that goes.
+    """It creates valid jobs without the password, and handles dying pods and deleted jobs.
 
-    All that with the Role and no other right; and it ends when it is told to.
-    One test, since each of these needs the ones before.
+    It needs only the permissions of the Role, and stops on a signal. This is one test, since each step depends on the
+    earlier ones.
     """
     from prefect.states import Running
 
-    # It dies before it has said a word: the worker waits half a minute for another job of it.
+    # It is killed before its first log line: the worker waits half a minute for a new job of the run.
     silent = here.ask()
     here.wait(lambda: here.state(silent) == "InfrastructurePending")
     job = here.cluster.job_of(silent)
@@ -169,7 +169,7 @@ def test_a_worker_and_its_rights(here):
     here.wait(lambda: any(LOGGED in line for line in _logs(here.client, silent)))  # sent in batches
 
     assert here.cluster.denied == []
-    # Deleted is the job of a run that is cancelled while its pod waits: of that this test has none.
+    # Only the job of a run that is cancelled while its pod is pending is deleted; this test has none.
     assert sorted(here.cluster.used) == [
         ("", "pods", "list"), ("", "pods", "watch"), ("", "pods/log", "get"),
         ("batch", "jobs", "create"), ("batch", "jobs", "get"), ("batch", "jobs", "list"), ("batch", "jobs", "watch"),

@@ -1,4 +1,4 @@
-"""Stages on a store in object storage with an index in PostgreSQL, both by block: from the settings to the report."""
+"""Stages with a store in object storage and an index in PostgreSQL, both configured by blocks."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def site():
 
 @pytest.fixture
 def bucket(prefect_api, s3, postgres_url):
-    """The address of an empty bucket; it and the URL of an empty index are in blocks of the Prefect server."""
+    """The address of an empty bucket; its URL and that of an empty index are in blocks of the Prefect server."""
     from aws_blocks import AwsCredentials, S3Bucket
     from prefect.blocks.system import Secret
 
@@ -48,12 +48,12 @@ def bucket(prefect_api, s3, postgres_url):
 
 @pytest.fixture
 def secrets(s3, postgres_url):
-    """What must stand nowhere, as it is written in settings and as it is sent."""
+    """Secrets in plain and in encoded form, which must appear nowhere."""
     return [s3.secret.encode(), urlsplit(postgres_url).password.encode(), b"pass word/of:tests@"]
 
 
 def run(name, settings):
-    """Run a flow with settings as a Variable holds them; the counts of its report."""
+    """Run a flow with settings from a Variable; returns the counts of its report."""
     from project_alpha.flows.ingestion import ingestion
     from project_alpha.flows.processing import processing
 
@@ -64,7 +64,7 @@ def run(name, settings):
 
 @pytest.mark.system
 def test_stages_on_a_bucket(bucket, s3, secrets, site, data_root, prefect_api, prefect_home, monkeypatch):
-    """All is stored, the second run finds it unchanged, later stages read it, and no secret is left anywhere."""
+    """All items are stored, the second run finds them unchanged, later stages read them, and no secret leaks."""
     from airnub_prefect.embedded.server import drain
 
     settings = DEMO.settings(site, data_root)["ingestion"].model_dump(mode="json", exclude_unset=True) | WHERE

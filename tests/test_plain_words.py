@@ -1,4 +1,4 @@
-"""`.ci/plain_words.py`: words that make text hard to read are counted, and their numbers can only fall."""
+"""`.ci/plain_words.py` counts words that make text hard to read, and their numbers can only fall."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parents[1] / ".ci" / "plain_words.py"
 
 
 def check(root, *arguments):
-    """Run the script of a tree: its exit status, and what it prints."""
+    """Run the script in a folder; returns its exit status and output."""
     done = subprocess.run(
         [sys.executable, root / ".ci" / "plain_words.py", *arguments], capture_output=True, text=True, check=False
     )
@@ -21,7 +21,7 @@ def check(root, *arguments):
 
 @pytest.fixture
 def tree(tmp_path):
-    """A page and a module with one word each; both numbers are recorded."""
+    """A page and a module with one word each, and both numbers recorded."""
     (tmp_path / ".ci").mkdir()
     shutil.copy(SCRIPT, tmp_path / ".ci")
     (tmp_path / "README.md").write_text("# Title\n\nThe user is told.\n")
@@ -32,7 +32,7 @@ def tree(tmp_path):
 
 
 def test_recorded_numbers_pass(tree):
-    """The list has a line for each place and word."""
+    """The list has a line for each file or member and each word."""
     assert (tree / ".ci/plain-words.txt").read_text() == "1 told README.md\n1 whoever packages/one/src\n"
     assert check(tree) == (0, "")
 
@@ -51,7 +51,7 @@ def test_recorded_numbers_pass(tree):
     ],
 )
 def test_a_word_more_fails_with_its_line(tree, path, text, place, word, line):
-    """In a page, a string, a docstring or a comment; a place that is not listed may have none."""
+    """In a page, a string, a docstring or a comment; an unlisted file may have none."""
     (tree / path).parent.mkdir(parents=True, exist_ok=True)
     (tree / path).write_text(text)
     status, printed = check(tree)
@@ -61,7 +61,7 @@ def test_a_word_more_fails_with_its_line(tree, path, text, place, word, line):
 
 
 def test_what_is_no_text_does_not_count(tree):
-    """Names in code, longer words, the changelog of earlier versions."""
+    """Names in code, longer words, and the changelog."""
     (tree / "packages/one/src/one/names.py").write_text('errand = whoever = 1\nx: "Errand" = 2\n')
     (tree / "CHANGELOG.md").write_text("Nobody was told.\n")
     (tree / "docs").mkdir()
@@ -70,7 +70,7 @@ def test_what_is_no_text_does_not_count(tree):
 
 
 def test_a_module_may_be_renamed(tree):
-    """Words of modules count for their member."""
+    """Words in modules are counted per member."""
     module = tree / "packages/one/src/one/module.py"
     module.rename(module.with_name("renamed.py"))
     assert check(tree) == (0, "")
@@ -97,5 +97,5 @@ def test_an_update_raises_no_number(tree):
 
 
 def test_an_unknown_argument_is_refused(tree):
-    """Exit status 2, as of other commands."""
+    """Exit status 2, as for other commands."""
     assert check(tree, "--force") == (2, "expected no argument or --update, found --force\n")

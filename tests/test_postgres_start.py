@@ -1,4 +1,4 @@
-"""The start of PostgreSQL in docker-compose.yml: its script with real programs, killed at each step."""
+"""The start script of PostgreSQL in docker-compose.yml, with real programs, killed at each step."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.system
 
 
 class Start:
-    """The volumes of the service in a folder, and its script, whose last step is to say `started`."""
+    """The volumes of the service as folders, and its script, whose last step prints `started`."""
 
     def __init__(self, folder, binaries):
         self.folder, self.binaries = folder, binaries
@@ -31,29 +31,29 @@ class Start:
         self.give()
 
     def program(self, name, text):
-        """One that comes before that of PostgreSQL; its parent is the script."""
+        """A wrapper that is found before PostgreSQL's program; its parent is the script."""
         path = self.folder / "programs" / name
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
         return path
 
     def killed_in(self, name, text):
-        """Start it, and kill it when it calls a program for the first time."""
+        """Start the script, and kill it when it first calls a program."""
         path = self.program(name, text.replace("REAL", str(self.binaries / name)))
         assert self.run().returncode == -9
         path.unlink()
         self.stop()
 
     def stop(self):
-        """End what a killed script has started, if it has."""
+        """End the processes that a killed script left."""
         command = [self.binaries / "pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run(command, check=False, timeout=60, **quiet, **self.user)
 
     def run(self, password=""):
-        """Start it, with what `.env` says."""
+        """Start the script with the values of `.env`."""
         script = SCRIPT.replace("$$", "$").replace(PLACE, str(self.folder / "volume"))
-        # Debian's place of the socket is not there on every machine.
+        # Debian's folder for the socket does not exist on every machine.
         options = f"listen_addresses='' -k {self.folder} -c fsync=off"
         script = script.replace("initdb --", "initdb --no-sync --").replace("listen_addresses=''", options)
         environment = {
@@ -61,7 +61,7 @@ class Start:
             "PGHOST": str(self.folder), "ROLE": "prefect", "ROLE_PASSWORD": password, "LC_ALL": "C",
         }  # fmt: skip
         self.give()
-        # Files, since what a killed script has started would keep pipes open.
+        # Files, since processes that a killed script started would keep pipes open.
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             done = subprocess.run(
                 ["sh", "-c", script], cwd=self.folder, env=environment, stdout=out, stderr=err, check=False,
@@ -72,13 +72,13 @@ class Start:
             return subprocess.CompletedProcess(done.args, done.returncode, out.read(), err.read())
 
     def give(self):
-        """All of it to the user that PostgreSQL runs as."""
+        """Change the owner of the volumes to PostgreSQL's user."""
         if self.user:
             for path in (self.folder, *(self.folder / name for name in ("volume", "data"))):
                 shutil.chown(path, "nobody", 65534)
 
     def sql(self, statement, *, role="postgres", password=""):
-        """What the database says to a role; one with a password comes as the server does, and is asked for it."""
+        """The result of a query as a role; a role with a password connects over TCP as the server does."""
         auth = "trust" if not password else "scram-sha-256"
         hba = self.folder / "hba"
         hba.write_text(f"local all all {auth}\n")
@@ -97,11 +97,11 @@ class Start:
 
 @pytest.fixture
 def start():
-    """With nothing on its volumes."""
+    """A service with empty volumes."""
     binaries = postgres_binaries()
     if binaries is None:
         pytest.skip("expected PostgreSQL's programs, found none")
-    # A socket's path may have 107 bytes, and the user of PostgreSQL has to reach it.
+    # A socket's path is limited to 107 bytes, and PostgreSQL's user must have access to it.
     folder = Path(tempfile.mkdtemp(prefix="airnub-start-"))
     made = Start(folder, binaries)
     yield made
@@ -110,7 +110,7 @@ def start():
 
 
 def is_usable(start):
-    """The role lets in the password of the file, and is not a superuser."""
+    """The role can log in with the password in the file, and is not a superuser."""
     [*_, last] = (done := start.run()).stdout.splitlines()
     assert last == "started", done.stderr
     password = start.password.read_text()
@@ -139,13 +139,13 @@ def test_a_new_database_has_a_random_password(start):
     ids=["in initdb", "after initdb", "after the role", "in the file", "at the end"],
 )
 def test_killed_while_the_database_is_made(start, program, text):
-    """It is made again, with a password that is random: never with the default of earlier versions."""
+    """It is created again with a random password, never with the default of earlier versions."""
     start.killed_in(program, text)
     assert is_usable(start) not in {"prefect", ""}
 
 
 def test_a_password_of_env_is_that_of_a_new_database(start):
-    """And not in a warning."""
+    """It appears in no warning."""
     done = start.run("it's mine")
     assert start.password.read_text() == "it's mine"
     assert "WARNING" not in done.stderr
@@ -153,7 +153,7 @@ def test_a_password_of_env_is_that_of_a_new_database(start):
 
 
 def test_a_password_of_env_that_the_database_does_not_have(start):
-    """The file keeps what the role has, since the server reads it; the warning names the command that changes both."""
+    """The file keeps the role's password, since the server reads it; the warning has the command that changes both."""
     password = is_usable(start)
     done = start.run("different")
     assert start.password.read_text() == password
@@ -162,7 +162,7 @@ def test_a_password_of_env_that_the_database_does_not_have(start):
 
 
 def test_a_volume_of_data_that_is_gone(start):
-    """As before a restore: the password stays."""
+    """The password is kept, as before a restore."""
     password = is_usable(start)
     shutil.rmtree(start.folder / "data")
     (start.folder / "data").mkdir(0o700)
@@ -170,7 +170,7 @@ def test_a_volume_of_data_that_is_gone(start):
 
 
 def test_a_file_that_is_gone(start):
-    """The role gets a new password, and its data stay."""
+    """The role gets a new password and keeps its data."""
     password = is_usable(start)
     start.sql("CREATE TABLE kept ()")
     start.password.unlink()
@@ -179,7 +179,7 @@ def test_a_file_that_is_gone(start):
 
 
 def earlier(start):
-    """Data as earlier versions made them: the role is the superuser of initdb, with the default password."""
+    """Data of an earlier version: the role is initdb's superuser, with the default password."""
     start.give()
     for command in (
         ["initdb", "-U", "prefect", "-D", start.folder / "data", "--auth=trust", "--no-sync"],
@@ -194,7 +194,7 @@ def earlier(start):
 
 
 def test_of_an_earlier_version(start):
-    """It goes on with its password, and is warned."""
+    """It keeps its password, and a warning is printed."""
     earlier(start)
     assert is_usable(start) == "prefect"
     assert "change it: uv run airnub rotate database" in start.run().stderr
@@ -202,7 +202,7 @@ def test_of_an_earlier_version(start):
 
 @pytest.mark.parametrize("text", ["kill -9 $PPID", 'REAL "$@"; kill -9 $PPID'], ids=["before", "after"])
 def test_of_an_earlier_version_killed_at_its_first_statement(start, text):
-    """Whatever was done, the next start completes it."""
+    """The next start completes the migration from any step."""
     earlier(start)
     start.killed_in("psql", text)
     is_usable(start)

@@ -1,4 +1,4 @@
-"""infra/prometheus: the rules fire when they should, on metrics that exist, and the page explains each."""
+"""infra/prometheus: alert rules fire when they should, on existing metrics, and docs/watching.md explains each."""
 
 import os
 import re
@@ -20,7 +20,7 @@ OURS = sorted(one.name for one in REGISTRY.collect() if one.name.startswith("air
 
 @pytest.fixture(scope="session")
 def promtool():
-    """The program; without it tests are skipped on a laptop, and fail in CI."""
+    """The path of promtool; without it, tests are skipped on a laptop and fail in CI."""
     found = shutil.which("promtool")
     if found is None:
         reason = "expected promtool on the PATH (Debian's package prometheus has it), found none"
@@ -32,16 +32,16 @@ def promtool():
     "arguments", [["check", "config", "prometheus.yaml"], ["test", "rules", "rules.test.yaml"]], ids=" ".join
 )
 def test_promtool_accepts(promtool, arguments):
-    """The configuration with its rules, and every alert on series that are well and ill."""
+    """The configuration, its rules, and test series for healthy and failing systems."""
     done = subprocess.run([promtool, *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
 def test_a_rule_asks_for_metrics_that_exist(rule):
-    """And `rules.test.yaml` has a case in which it fires."""
+    """`rules.test.yaml` has a case in which the rule fires."""
     asked = set(re.findall(r"\b(?:airnub|process)_\w+", re.sub(r'"[^"]*"', "", rule["expr"])))
-    # On Linux alone, and so not in the registry of every machine.
+    # Only on Linux, so not in every machine's registry.
     assert asked <= {*OURS, "process_resident_memory_bytes"}
     assert asked or "up{" in rule["expr"]
     tests = yaml.safe_load((FOLDER / "rules.test.yaml").read_text())["tests"]
@@ -50,14 +50,14 @@ def test_a_rule_asks_for_metrics_that_exist(rule):
 
 
 def test_the_page_has_every_metric_and_every_rule():
-    """docs/watching.md is where an operator looks them up."""
+    """docs/watching.md lists them for operators."""
     page = (ROOT / "docs" / "watching.md").read_text()
     assert [name for name in OURS if f"`{name}`" not in page] == []
     assert [rule["alert"] for rule in RULES if f"`{rule['alert']}`" not in page] == []
 
 
 def test_scraped_are_the_services_of_compose():
-    """The server, and the worker of each department, on the ports that they listen on."""
+    """The server and the worker of each department, on the ports on which they listen."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     jobs = {
         one["job_name"]: [target for static in one["static_configs"] for target in static["targets"]]

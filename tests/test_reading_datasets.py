@@ -1,4 +1,4 @@
-"""docs/reading-datasets.md: its examples in Python that need nothing but our dependencies are run."""
+"""docs/reading-datasets.md: the Python examples that only need our dependencies run."""
 
 import re
 from datetime import date
@@ -22,7 +22,7 @@ def example(heading):
 
 @pytest.fixture
 def weather(tmp_path, monkeypatch):
-    """Two versions of project_alpha's weather below a data root, as its contract says, with our columns."""
+    """Two versions of project_alpha's weather below a data root, with the contract's columns and ours."""
     contract = load_yaml(Contract, ROOT / "departments/project_alpha/contracts/noaa_daily_weather.v1.yaml")
     schema = {name: stored_type(column_type(field.type)) for name, field in contract.fields.items()}
     row = {"location": "Ulm", "date": date(2024, 3, 1), "weather": "rain", "_object": "sha256:ab", "_record": 2}
@@ -39,7 +39,7 @@ def weather(tmp_path, monkeypatch):
 @pytest.mark.example
 @pytest.mark.usefixtures("weather")
 def test_by_the_contract():
-    """As a department reads it."""
+    """Read as a department does."""
     found = {}
     exec(example("In a department"), found)
     assert found["rainy"].sort("location").rows() == [("Bern", date(2024, 3, 1)), ("Ulm", date(2024, 3, 1))]
@@ -50,7 +50,7 @@ def test_by_the_contract():
 @pytest.mark.example
 @pytest.mark.usefixtures("weather")
 def test_with_polars_alone():
-    """As a program reads it that has nothing of ours."""
+    """Read without any package of this repository."""
     found = {}
     exec(example("polars"), found)
     assert sorted(found["frame"]["location"]) == ["Bern", "Ulm"]
@@ -62,7 +62,7 @@ def test_with_polars_alone():
     ("name", "bits"), [("uint8", "int16"), ("uint16", "int32"), ("uint32", "int64"), ("uint64", "decimal(20,0)")]
 )
 def test_types_of_the_table(name, bits):
-    """What the page says of types that Delta Lake does not have."""
+    """The page's table of types that Delta Lake does not have is correct."""
     assert type_name(stored_type(column_type(name))) == bits
     number = bits.removeprefix("int")
     assert re.search(rf"`{name}` as `?{re.escape(number)}", PAGE)

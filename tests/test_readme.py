@@ -1,4 +1,4 @@
-"""The README's block "To run on a schedule" as it stands, typed in a checkout: up to the Completed run, no internet."""
+"""The README's block "To run on a schedule", run in a checkout until a run is Completed, without internet."""
 
 import os
 import re
@@ -25,14 +25,14 @@ PATIENCE = 240
 
 
 def free_port():
-    """One that nobody listens on."""
+    """A port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         return str(found.getsockname()[1])
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    """The files that these commands read, in a folder of their own."""
+    """The files that these commands read, in a separate folder."""
     unneeded = shutil.ignore_patterns("__pycache__", "tests", "node_modules", ".*")
     root = tmp_path / "checkout"
     for name in ("packages", "departments", "configs", "infra"):
@@ -44,7 +44,7 @@ def checkout(tmp_path):
 
 @pytest.fixture
 def environment(tmp_path):
-    """Of a person who has set nothing, but with ports and folders of the test, and with what is installed here."""
+    """The environment of a new user, with ports and folders of the test, and the installed packages."""
     dropped = ("PREFECT_", "AIRNUB_", "COV_", "COVERAGE_", "PYTEST_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     server, site = free_port(), free_port()
@@ -63,7 +63,7 @@ def environment(tmp_path):
 
 @contextmanager
 def terminal(block, checkout, environment, log):
-    """A shell that types a block, in a group of its own, which is ended with all that it started."""
+    """A shell that runs a block, in its own process group, which is ended with all its children."""
     with log.open("w") as said:
         shell = subprocess.Popen(
             ["bash", "-ec", block], cwd=checkout, env=environment, stdin=subprocess.DEVNULL, stdout=said,
@@ -81,7 +81,7 @@ def terminal(block, checkout, environment, log):
 
 
 def wait_for(happened, what, logs, shells=()):
-    """Return when it has happened; fail with what the terminals show when it does not, or when one of them ends."""
+    """Return when the condition is met; fail with the terminals' output if it is not, or if a terminal ends."""
     deadline = time.monotonic() + PATIENCE
     while not happened():
         ended = [shell.args[-1] for shell in shells if shell.poll() is not None]
@@ -91,7 +91,7 @@ def wait_for(happened, what, logs, shells=()):
 
 
 def answers(url):
-    """Whether somebody answers."""
+    """Whether a server responds."""
     try:
         urllib.request.urlopen(url, timeout=5).close()
     except OSError:
@@ -101,7 +101,7 @@ def answers(url):
 
 @pytest.mark.skipif(shutil.which("uv") is None or shutil.which("bash") is None, reason="needs uv and bash")
 def test_what_the_readme_says_of_schedules_completes(checkout, environment, tmp_path):
-    """Server, sample site and worker, each in a terminal; the run is Completed, and its triggers start the others."""
+    """Server, sample site and worker run in terminals; the run completes, and triggers start the next ones."""
     server_port, site = environment["PREFECT_SERVER_API_PORT"], environment["AIRNUB_SITE_URL"]
     ports = {"4200": server_port, "8000": site.rpartition(":")[2]}
     typed = [re.sub("|".join(ports), lambda match: ports[match[0]], block) for block in blocks()]

@@ -1,4 +1,4 @@
-"""The database of the server before it starts, on a real PostgreSQL."""
+"""The check of the server's database before the server starts, on a real PostgreSQL."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ WITHIN = 90.0
 
 @pytest.fixture
 def database(postgres_server):
-    """An empty one; a connection to it, and the settings of a server that uses it."""
+    """An empty database: a connection to it, and the settings of a server that uses it."""
     if postgres_server is None:
         pytest.skip("a database of its own is made here, which needs a server of the tests' own")
     name = f"server-{uuid4().hex[:8]}"
@@ -34,7 +34,7 @@ def database(postgres_server):
 
 @pytest.fixture
 def window(database):
-    """Make an automation with a window that ends so many seconds from now; its begin and end, in seconds from now."""
+    """A function that creates an automation with a window, and returns the window's start and end relative to now."""
     connection, _ = database
     connection.execute("CREATE TABLE automation (id uuid PRIMARY KEY, trigger jsonb NOT NULL)")
     connection.execute(
@@ -69,7 +69,7 @@ def window(database):
     ],
 )
 def test_windows_that_an_outage_ended_are_moved(database, window, posture, ends_in, is_moved):
-    """A run has the whole time once more to send a heartbeat, and the server two minutes to start and to handle it.
+    """A run gets the full time again to send a heartbeat, and the server two minutes to start and process it.
 
     A heartbeat from the outage is older than the window.
 
@@ -85,7 +85,7 @@ def test_windows_that_an_outage_ended_are_moved(database, window, posture, ends_
 
 
 def test_a_database_without_tables(database):
-    """Of a first start: nothing is to be done, and nothing is wrong."""
+    """At the first start there is nothing to do, and no error."""
     _, settings = database
     assert asyncio.run(move_windows(settings)) == ""
     assert asyncio.run(check(settings)) == "no tables yet"
@@ -93,7 +93,7 @@ def test_a_database_without_tables(database):
 
 @pytest.mark.parametrize(("revision", "is_known"), [("fa985d474982", True), ("0123456789ab", False)])
 def test_tables_of_a_newer_prefect_are_refused(database, revision, is_known):
-    """The message says what to do."""
+    """The message has the next step."""
     connection, settings = database
     connection.execute("CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)")
     connection.execute("INSERT INTO alembic_version VALUES (%s)", (revision,))
@@ -105,7 +105,7 @@ def test_tables_of_a_newer_prefect_are_refused(database, revision, is_known):
 
 
 def test_a_wrong_password_is_reported(database, monkeypatch, capsys):
-    """With the host and the user, without the password."""
+    """The message has the host and the user, and not the password."""
     for name, value in (database[1] | {"PREFECT_SERVER_DATABASE_PASSWORD": "hunter2"}).items():
         monkeypatch.setenv(name, value)
     assert main(["check"]) == 1
@@ -115,13 +115,13 @@ def test_a_wrong_password_is_reported(database, monkeypatch, capsys):
 
 
 def test_commands_are_two(capsys):
-    """Anything else is a mistake that names them."""
+    """Any other argument is an error that lists both."""
     assert main(["elsewhere"]) == 2
     assert "expected one of check, move-windows, found elsewhere" in capsys.readouterr().err
 
 
 def test_logs_as_json(monkeypatch, capsys):
-    """A collector that reads the server's lines reads these, too."""
+    """With AIRNUB_LOG_FORMAT=json, its lines have the format of the server's."""
     monkeypatch.setenv("AIRNUB_LOG_FORMAT", "json")
     assert main(["elsewhere"]) == 2
     said = json.loads(capsys.readouterr().err)

@@ -1,4 +1,4 @@
-"""A repository that was cloned from this one takes over what this one changes, by the commands of docs/how-to.md."""
+"""A repository that was cloned from this one merges later changes of this one, by the commands of docs/how-to.md."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ NAME = {
 
 
 def do(folder, *command):
-    """A command that succeeds; what it printed."""
+    """Run a command that must succeed; returns its output."""
     environment = os.environ | NAME
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -24,7 +24,7 @@ def do(folder, *command):
 
 
 def change(folder, file, line, more):
-    """Put text behind the first occurrence of a line, and commit."""
+    """Insert text after the first occurrence of a line, and commit."""
     path = folder / file
     path.write_text(path.read_text().replace(line, line + more, 1))
     do(folder, "git", "commit", "--all", "--quiet", "--message", f"Change {file}")
@@ -32,7 +32,7 @@ def change(folder, file, line, more):
 
 @pytest.mark.system
 def test_what_both_sides_changed_is_merged(tmp_path):
-    """Own changes stay, changes of the origin come, the lock fits, and a department takes what the template changed."""
+    """Local and upstream changes are merged, the lock is valid, and a department gets the template's changes."""
     upstream, own = tmp_path / "upstream", tmp_path / "own"
     do(tmp_path, "git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(upstream))
     do(upstream, "git", "checkout", "--quiet", "-B", "main")

@@ -1,4 +1,4 @@
-"""Workflows: their steps are commands that run the same here, so they are run here."""
+"""GitHub workflows: the commands of their steps are run here."""
 
 import json
 import os
@@ -33,7 +33,7 @@ BASE = {"BASE": "HEAD~1"}
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A clone with one more commit, in which a department's code and an environment changed."""
+    """A clone with one more commit, which changes a department's code and an environment."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     folder = tmp_path_factory.mktemp("clone") / "clone"
@@ -50,7 +50,7 @@ def clone(tmp_path_factory):
 
 @pytest.fixture
 def run(clone, tmp_path):
-    """Runs a step as a runner does, in the environment of these tests."""
+    """Run a step as a runner does, in the environment of these tests."""
 
     def _run(text, **variables):
         output = tmp_path / "output"
@@ -75,7 +75,7 @@ def steps(place):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_permissions_are_the_least_and_actions_are_pinned(file):
-    """Nothing is written unless a job says what for, and a tag that moves changes nothing here."""
+    """Write permissions have a comment with the reason, and actions are pinned by commit, since tags move."""
     workflow = yaml.safe_load(file.read_text())
     assert workflow["defaults"] == {"run": {"shell": "bash"}}
     assert workflow["permissions"] == {"contents": "read"}
@@ -87,7 +87,7 @@ def test_permissions_are_the_least_and_actions_are_pinned(file):
 
 @pytest.mark.parametrize(("place", "text"), AIRNUB, ids=[place for place, _ in AIRNUB])
 def test_every_airnub_command_is_one(place, text):
-    """With options that it has: what a workflow says is read as the command reads it."""
+    """Its arguments and options are parsed by the command itself."""
     words = re.sub(r"\"?\$\w+\"?", "x", text).split()
     command: click.Command = main
     while isinstance(command, click.Group):
@@ -97,13 +97,13 @@ def test_every_airnub_command_is_one(place, text):
 
 @pytest.mark.parametrize(("place", "text"), RUNS, ids=[place for place, _ in RUNS])
 def test_no_failure_is_swallowed(place, text):
-    """The exit status of a command inside of another's arguments is nobody's."""
+    """No command substitution in an argument hides an exit status."""
     assert not re.search(r"^\s*(echo|printf) .*\$\(", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("place", "text"), [one for one in RUNS if ".ci/run" in one[1]], ids=lambda one: one)
 def test_every_stage_is_one(place, text):
-    """Of `.ci/run`."""
+    """Every stage in a workflow is a stage of `.ci/run`."""
     stages = re.findall(r"^(\w+)\(\) \{", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert set(text.split(".ci/run", 1)[1].split()) <= set(stages)
 
@@ -111,7 +111,7 @@ def test_every_stage_is_one(place, text):
 @pytest.mark.example
 @pytest.mark.system
 def test_what_is_affected(run):
-    """Both matrices, each as the job after it reads it; the summary says why."""
+    """Both matrices have the format that the next job reads; the summary has the reasons."""
     summary, *matrices = steps("check/affected")[1:]
     done, _ = run(summary, **BASE)
     assert "departments/project_alpha/src/project_alpha/tasks.py → project_alpha" in done.stdout
@@ -128,7 +128,7 @@ def test_what_is_affected(run):
 
 @pytest.mark.system
 def test_nothing_is_tested_or_built_where_nothing_is_affected(run):
-    """The conditions of jobs compare with what the steps before them print then: a matrix of nothing is a mistake."""
+    """Conditions of jobs match the printed empty matrix, since GitHub rejects an empty matrix."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/check.yml").read_text())["jobs"]
     for text, job in zip(steps("check/affected")[2:], ("tests", "images"), strict=True):
         done, output = run(text, BASE="HEAD")
@@ -154,7 +154,7 @@ def test_mistakes_stand_beside_their_lines(run, clone):
 @pytest.mark.example
 @pytest.mark.system
 def test_what_would_be_different(run, clone):
-    """Deployments as they are compiled before and after, and the files of the configuration."""
+    """The diff of compiled deployments, and of the files of the configuration."""
     done, _ = run(steps("check/difference")[1], **BASE)
     assert done.returncode == 0, done.stderr
     text = (clone / "difference.md").read_text()
@@ -167,7 +167,7 @@ def test_what_would_be_different(run, clone):
 
 
 def test_what_images_are_built_on(run, clone):
-    """Said once, as a later step and later jobs read it: they must name the images that were built."""
+    """The digests of base images are printed once, in the format that later steps and jobs read."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]
     [text] = [one for one in steps("deploy/images") if "--bases" in one]
     done, output = run(text, GITHUB_ENV=str(clone / "env"))
@@ -184,7 +184,7 @@ def test_what_images_are_built_on(run, clone):
 
 @pytest.fixture
 def programs(tmp_path):
-    """A folder for the PATH with programs that note how they were called; what they answer is a shell's script."""
+    """A folder for the PATH with programs that record their calls; shell scripts set their output."""
     folder = tmp_path / "bin"
     folder.mkdir()
 
@@ -198,7 +198,7 @@ def programs(tmp_path):
 
 
 def calls(folder):
-    """How they were called."""
+    """The recorded calls."""
     return (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
 
 
@@ -209,7 +209,7 @@ TARGET = {
 
 
 def test_an_environment_is_configured_then_deployed(run, clone, programs, tmp_path):
-    """Secrets of blocks are in `.env` while the configuration is applied; no other program sees them."""
+    """Secrets of blocks are in `.env` only while the configuration is applied; no other program gets them."""
     script = """[[ ! -e .env ]] || cp .env $OUT/dotenv-of-$(echo "$*" | tr -dc a-z)
     [[ -z ${AIRNUB_DOTENV:-} ]] || echo "uv was given AIRNUB_DOTENV" >>$OUT/calls
     [[ $* != *compile* ]] || touch staging.yaml"""
@@ -225,7 +225,7 @@ def test_an_environment_is_configured_then_deployed(run, clone, programs, tmp_pa
     assert "apply" in seen.name
     assert seen.read_text() == "AIRNUB_SECRET_SLACK=s3cret\nOTHER=1\n"
     assert not (clone / ".env").exists()
-    # A file that is there already is deployed as it is: `rollback` brings it.
+    # An existing file is deployed unchanged: `rollback` downloads it.
     done, _ = run(steps("rollback/rollback")[-1], ENVIRONMENT="staging", **variables)
     assert done.returncode == 0, done.stderr
     assert [line.split()[4:6] for line in calls(tmp_path)[3:]] == [["airnub", "apply"], ["prefect", "deploy"]]
@@ -241,11 +241,11 @@ def test_secrets_do_not_stay_when_applying_fails(run, clone, programs, tmp_path)
 
 
 def test_programs_of_the_system_are_installed_as_root(run, programs, clone, tmp_path):
-    """A runner's user is not root; without `sudo` the lists of packages cannot be fetched."""
+    """A runner's user is not root, and package lists can only be fetched with `sudo`."""
     (tmp_path / "usr/bin").mkdir(parents=True)
     (tmp_path / "usr/bin/promtool").touch(mode=0o755)
     variables = programs("id", "echo 1001") | {"OUT": str(tmp_path)}
-    # The stage `tests` has installed one.
+    # The stage `tests` may have installed it.
     path = variables.get("PATH", os.environ["PATH"]).split(os.pathsep)
     variables["PATH"] = os.pathsep.join(one for one in path if not (Path(one) / "promtool").exists())
     programs("sudo", "")
@@ -262,7 +262,7 @@ def test_programs_of_the_system_are_installed_as_root(run, programs, clone, tmp_
 
 @pytest.mark.parametrize("name", ["PREFECT_API_URL", "AIRNUB_RUNS_API_URL"])
 def test_an_address_that_is_missing_is_said_first(run, programs, tmp_path, name):
-    """Pools would name the server of docker-compose.yml."""
+    """Otherwise pools would have the URL of docker-compose.yml's server."""
     done, _ = run(".ci/deploy staging staging.yaml", **programs("uv", "") | TARGET | {name: ""})
     assert done.returncode != 0
     assert f"{name}: expected the address" in done.stderr
@@ -279,7 +279,7 @@ def test_an_address_that_is_missing_is_said_first(run, programs, tmp_path, name)
     ],
 )
 def test_back_to_a_run_that_deployed_main(run, programs, found, status):
-    """The commit of any other run is not checked out where secrets are."""
+    """The commit of any other run is not checked out in a job with secrets."""
     done, output = run(
         steps("rollback/earlier")[0], RUN="7", GITHUB_REPOSITORY="a/b", **programs("gh", f"echo {found}")
     )
@@ -288,7 +288,7 @@ def test_back_to_a_run_that_deployed_main(run, programs, found, status):
 
 
 def test_the_comment_is_what_the_difference_says(run, programs, clone, tmp_path):
-    """Handed over as an output, whatever is in it; an earlier comment is edited, else there is a new one."""
+    """It is passed as an output, whatever its content; an earlier comment is edited, otherwise a new one is created."""
     text = "a\n`$(touch harm)`\ntext<<x\nEOF\n"
     (clone / "difference.md").write_text(text)
     done, _ = run(steps("check/difference")[-1])
@@ -307,7 +307,7 @@ def test_the_comment_is_what_the_difference_says(run, programs, clone, tmp_path)
 
 
 def test_images_are_signed_by_digest(run, programs):
-    """As `sha256sum` writes it, without tags: of what the registry has."""
+    """In the format of `sha256sum`, without tags, with the digests in the registry."""
     rows = json.dumps([{"image": "registry.example.org/a/b:12"}, {"image": "localhost:5000/c:34"}])
     programs("uv", f"echo '{rows}'")
     variables = programs("docker", "echo sha256:abcd")
@@ -319,7 +319,7 @@ def test_images_are_signed_by_digest(run, programs):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_secrets_and_rights_are_where_they_are_needed(file):
-    """Secrets in the environment of a step; a job that may write or sign runs no code of the repository."""
+    """Secrets are in the environment of a step; a job that may write or sign runs no code of the repository."""
     workflow = yaml.safe_load(file.read_text())
     assert "env" not in workflow or "secrets." not in str(workflow["env"])
     for name, job in workflow["jobs"].items():
@@ -331,7 +331,7 @@ def test_secrets_and_rights_are_where_they_are_needed(file):
 
 
 def test_one_version_of_uv_by_its_hashes():
-    """Wherever it is installed; what `pip-audit` is, `uv.lock` says."""
+    """Wherever uv is installed; uv.lock pins `pip-audit`."""
     script = (ROOT / ".ci" / "run").read_text()
     for text in (*(text for _, text in RUNS), script):
         for line in text.splitlines():
@@ -346,7 +346,7 @@ def test_one_version_of_uv_by_its_hashes():
 
 
 def test_an_unapproved_production_holds_up_nothing_else():
-    """Groups are those of jobs, one for each environment; what rolls back takes turns with what deploys."""
+    """Concurrency groups are set per job, one for each environment; rollback and deploy share them."""
     deploy = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())
     assert "concurrency" not in deploy
     for name in ("staging", "production"):
@@ -357,7 +357,7 @@ def test_an_unapproved_production_holds_up_nothing_else():
 
 @pytest.mark.system
 def test_what_is_deployed(run, clone):
-    """The files that are deployed are compiled; applying and deploying have tests of their own, with a server."""
+    """The deployed files are compiled. Applying and deploying are tested elsewhere, with a server."""
     for place in ("staging", "production"):
         done, _ = run(f"uv run --frozen --all-packages airnub compile --env {place} -o {place}-compiled.yaml")
         assert done.returncode == 0, done.stderr
@@ -365,13 +365,13 @@ def test_what_is_deployed(run, clone):
 
 
 def test_what_the_template_left_behind(run):
-    """The nightly look at departments."""
+    """The nightly check of departments runs."""
     done, _ = run(steps("nightly/template")[1])
     assert done.returncode == 0, done.stderr
 
 
 def test_what_is_asked_for_known_faults(run, clone):
-    """Every package of the lock with its hashes, and no member of the workspace."""
+    """Every package of the lock with its hashes, and no workspace member."""
     done, _ = run(steps("nightly/vulnerabilities")[1])
     assert done.returncode == 0, done.stderr
     text = (clone / "requirements.txt").read_text()

@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh TREE LIST [--bytecode]: the members of the workspace that LIST names, built and installed below TREE as they will lie in
-# the environment: TREE/code holds modules, their bytecode if wanted, and commands, TREE/data the files beside them.
+# install.sh TREE LIST [--bytecode]: builds the workspace members in the file LIST, and installs them below TREE in the layout
+# of the environment: TREE/code has modules, optionally their bytecode, and commands; TREE/data has the packages' data files.
 set -eu
 tree=$1 list=$2 bytecode=${3:-}
 while read -r member; do

@@ -1,13 +1,13 @@
-"""What an image takes out of `uv.lock`: one file a layer, so that another's line in the lock changes no layer.
+"""Extract an image's packages from `uv.lock`, one file per layer, so that other lines of the lock change no layer.
 
     slices.py FOLDER [--department NAME | --prefect | --kubernetes | --setup]
 
-Writes into FOLDER, each as `uv pip install --require-hashes --no-deps -r` reads it:
+Writes into FOLDER, in the format of `uv pip install --require-hashes --no-deps -r`:
 
-    shared.txt   what every image needs, for `airnub-prefect` needs it
-    tables.txt   of the rest, what `airnub-data` brings (polars, Delta Lake): large, and most departments use it
-    own.txt      the rest
-    members      folders of the workspace whose packages are installed too, those of `airnub-prefect` first
+    shared.txt   packages of every image: the dependencies of `airnub-prefect`
+    tables.txt   further dependencies of `airnub-data` (polars, Delta Lake): large, and used by most departments
+    own.txt      all other packages
+    members      folders of workspace members that are installed too, those of `airnub-prefect` first
 """
 
 import argparse
@@ -19,7 +19,7 @@ EXPORT = ("uv", "export", "--quiet", "--frozen", "--no-dev", "--no-editable", "-
 
 
 def main() -> None:
-    """Read the arguments, write the files."""
+    """Read the arguments and write the files."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     what = parser.add_mutually_exclusive_group()
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def exported(*arguments: str) -> tuple[list[str], list[str]]:
-    """Requirements with their hashes, and folders of members."""
+    """Requirements with their hashes, and folders of workspace members."""
     text = subprocess.run([*EXPORT, *arguments], check=True, capture_output=True, text=True).stdout
     entries = [one for one in re.split(r"(?<!\\)\n", text) if one.strip()]
     members = [entry.partition(" ;")[0].removeprefix("./") for entry in entries if entry.startswith(".")]

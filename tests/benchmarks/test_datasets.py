@@ -1,4 +1,4 @@
-"""The benchmark of datasets, with inputs that take no time."""
+"""The benchmark of datasets, with tiny inputs."""
 
 import polars as pl
 import pytest
@@ -10,10 +10,10 @@ from benchmarks.datasets.works import Found, Run, Size
 TINY = Size(rows=3000, corrected=50_000, checked=3000, records=400, pages=4, objects=6, commits=3)
 
 
-@pytest.mark.system  # each starts processes of ours and of the peer
+@pytest.mark.system  # each starts our processes and the peer's
 @pytest.mark.parametrize("name", [name for name in works.WORKS if name != "ten-times"])
 def test_a_work_runs(tmp_path, name):
-    """Ours and the peer come to the same rows, and every figure is there."""
+    """Our run and the peer's give the same rows, and every figure is measured."""
     for found in works.WORKS[name](tmp_path, TINY, 1):
         assert len(found.pairs) == 1
         assert len(command.cells(found)) == len(command.HEADINGS)
@@ -21,7 +21,7 @@ def test_a_work_runs(tmp_path, name):
 
 
 def test_inputs_are_the_same_each_time(tmp_path):
-    """As large as the issue says: 45 bytes a row, of which one in a thousand breaks a rule."""
+    """Inputs have the documented size: 45 bytes a row, of which one in a thousand is invalid."""
     path = inputs.write_csv(tmp_path / "rows.csv", 10_000, days=396)
     assert path.read_bytes() == inputs.write_csv(tmp_path / "again.csv", 10_000, days=396).read_bytes()
     rows = pl.read_csv(path, infer_schema=False)

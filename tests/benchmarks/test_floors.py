@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not server.is_installed(), reason=f"needs nginx 
     ("name", "size"), [("S", 3_000), ("h2", 3_000), ("again", 3_000), ("M", 3_000), ("L", 2_500_000)]
 )
 def test_a_floor_does_its_job(tmp_path, name, size):
-    """The files that came are those of the set; where nothing changed, none comes."""
+    """The downloaded files are those of the set; a floor for unchanged files downloads none."""
     (tmp_path / "sets").mkdir()
     (tmp_path / "out").mkdir()
     race = Race("tiny", Shape("tiny", 5, size), 2, {}, is_tls=name == "h2")
@@ -34,7 +34,7 @@ def test_a_floor_does_its_job(tmp_path, name, size):
 
 
 def test_a_set_without_a_floor_is_refused(capsys):
-    """Those that have one are named."""
+    """The error lists the sets that have a floor."""
     with pytest.raises(SystemExit):
         floors.main(["--sets", "latency"])
     assert "again" in capsys.readouterr().err

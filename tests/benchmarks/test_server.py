@@ -1,4 +1,4 @@
-"""The server of the benchmarks, and the distance that can be put before it."""
+"""The server of the benchmarks, and the proxy that simulates distance."""
 
 import ssl
 
@@ -18,7 +18,7 @@ def files(tmp_path):
 
 
 def test_files_are_served_plainly_and_over_tls(tmp_path, files):
-    """The certificate is its own authority; files have validators, and their folder can be listed."""
+    """The certificate is self-signed; files have validators, and their folder can be listed."""
     with server.serve(tmp_path) as running:
         trusting = ssl.create_default_context(cafile=str(running.certificate))
         for base in (running.plain, running.tls):
@@ -31,7 +31,7 @@ def test_files_are_served_plainly_and_over_tls(tmp_path, files):
 
 
 def test_distance_changes_no_byte(tmp_path, files):
-    """The proxy forwards what it gets, on one connection after the other."""
+    """The proxy forwards data unchanged, on one connection after another."""
     with server.serve(tmp_path) as running, distant(running.port, round_trip=0.002) as base:
         for _ in range(2):
             with httpx.Client(trust_env=False) as client:

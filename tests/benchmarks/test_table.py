@@ -1,4 +1,4 @@
-"""The table of results."""
+"""The result tables of the benchmarks."""
 
 from benchmarks.ingest.table import Result, table
 from benchmarks.ingest.timing import Timing
@@ -9,7 +9,7 @@ def timing(seconds):
 
 
 def test_the_ratio_is_the_median_of_the_pairs():
-    """A slow minute of the machine hits both of a pair, and counts once."""
+    """A slow minute of the machine affects both runs of a pair, and counts once."""
     result = Result("rclone", 1.3, [(timing(1), timing(2)), (timing(10), timing(15)), (timing(1), timing(1))])
     assert result.ratios == [2, 1.5, 1]
     assert result.is_met is True
@@ -17,7 +17,7 @@ def test_the_ratio_is_the_median_of_the_pairs():
 
 
 def test_a_goal_that_is_missed_is_told():
-    """Below the goal is NO; without a goal nothing is said."""
+    """A ratio below the goal is NO; without a goal the cell is empty."""
     pairs = [(timing(2), timing(1))]
     assert Result("curl", 0.75, pairs).cells()[6] == "NO"
     assert Result("wget2", None, pairs).cells()[6] == ""
@@ -31,7 +31,7 @@ def test_a_peer_that_did_not_run_says_why():
 
 
 def test_a_table_is_straight():
-    """Columns are as wide as their widest cell, and short lines are filled up."""
+    """Columns are as wide as their widest cell, and short rows are padded."""
     assert table(["a", "b"], [["long", "1"], ["x"]]) == "\n".join(
         ["| a    | b |", "| ---- | - |", "| long | 1 |", "| x    |   |"]
     )

@@ -112,7 +112,7 @@ def test_what_cannot_be_kept_is_said_before_anything_is_stopped(up, slow):
     finally:
         del up.environment["AIRNUB_AUTH"]
     assert code == 2
-    assert "AIRNUB_AUTH changes, and a run has the password that it was started with" in said
+    assert "AIRNUB_AUTH changes, and a run keeps the password that it was started with" in said
     name = '{{index .Config.Labels "io.prefect.flow-run-name"}}'
     assert docker("inspect", "--format", name, up.container_of(slow)).stdout.strip() in said
     assert "another" not in said

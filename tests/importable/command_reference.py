@@ -1,4 +1,4 @@
-"""docs/reference.md, made from `--help`; as a script it writes the page, or the file of its argument."""
+"""Generate docs/reference.md from `--help`; as a script, write the page or the file in its argument."""
 
 import inspect
 import sys

@@ -22,7 +22,7 @@ class Dev:
 
     def __init__(self, root, state, *options):
         command = [sys.executable, "-m", "airnub_cli", "dev", "--port", "0", "--state", str(state), *options]
-        # The environment's own packages are those of this repository: the copy's come before them.
+        # The environment has this repository's packages installed; the copy's sources precede them.
         sources = os.pathsep.join(map(str, sorted(root.glob("*/*/src"))))
         self.process = subprocess.Popen(
             command,
@@ -42,7 +42,7 @@ class Dev:
             self.lines.extend(said)
 
     def wait_for(self, pattern, after=0):
-        """The first match in what it says, from a line on."""
+        """The first match in its output, from a line on."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             for line in self.lines[after:]:
@@ -53,7 +53,7 @@ class Dev:
         raise AssertionError(f"expected {pattern} within {PATIENCE} s, found {''.join(self.lines)}")
 
     def end(self):
-        """Ctrl-C, once; its exit status."""
+        """Press Ctrl-C once; returns the exit status."""
         self.process.send_signal(signal.SIGINT)
         status = self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
@@ -61,7 +61,7 @@ class Dev:
 
 
 def copy_of(root, to):
-    """A checkout of what is in the folder now, without what it does not need."""
+    """Copy the folder as a checkout, without files that it does not need."""
     unneeded = shutil.ignore_patterns("__pycache__", "tests", "node_modules", ".*")
     for name in ("packages", "departments", "configs", "infra"):
         shutil.copytree(root / name, to / name, ignore=unneeded)
@@ -71,7 +71,7 @@ def copy_of(root, to):
 
 
 def read(url, asked=None):
-    """The JSON that the API has there; what is asked is posted."""
+    """The JSON that the API returns; `asked` is posted if it is given."""
     body = None if asked is None else json.dumps(asked).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:

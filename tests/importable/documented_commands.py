@@ -1,4 +1,4 @@
-"""Commands as pages show them: each is parsed by its program, with all its arguments, and none is run."""
+"""Parse commands as pages show them, with all their arguments, by their programs; no command is run."""
 
 import ast
 import re
@@ -40,7 +40,7 @@ _INLINE = re.compile(r"`(uv run [^`…]+)`")
 _MENTION = re.compile(rf"`((?:docker compose|\.ci/run|{'|'.join(COMMANDS)}) [^`…]+)`")
 _UV_FLAGS = {"--all-packages", "--no-sync", "--frozen", "--no-dev", "--quiet"}
 """Of `uv run`, without a value."""
-# Arguments are parsed as ever; what would be done with them is not.
+# Arguments are parsed as usual, but commands are not run.
 _PARSE_ALONE = """
 import argparse, runpy, sys
 parse = argparse.ArgumentParser.parse_args
@@ -55,11 +55,11 @@ raise SystemExit("expected arguments to be parsed by argparse, found that they w
 
 
 class UnknownArgumentError(AssertionError):
-    """A command that cannot be typed as a page shows it."""
+    """A command that its program would reject as the page shows it."""
 
 
 def commands_of(page):
-    """Every command of a page, without its comment: lines of its blocks of sh, and `uv run` in a sentence."""
+    """Every command of a page, without its comment: lines in blocks of sh, and `uv run` in a sentence."""
     lines = []
     for block in _BLOCK.findall(page):
         lines += re.sub(r"\\\n\s*", "", block).splitlines()
@@ -67,7 +67,7 @@ def commands_of(page):
 
 
 def mentions_of(page):
-    """Commands that a sentence of a page names, perhaps without their arguments."""
+    """Commands that a sentence of a page mentions, perhaps without their arguments."""
     return _commands(_MENTION.findall(page))
 
 
@@ -77,12 +77,12 @@ def _commands(lines):
 
 
 def can_be_typed(command):
-    """Whether the repository has what a command names: not the example's, where there is none."""
+    """Whether the repository has the parts that a command names; False for the example's if it was removed."""
     return EXAMPLE in DEPARTMENTS or not _NAMES_EXAMPLE.search(command)
 
 
 def words_of(command):
-    """The words of each program that a line starts, one after the other or through a pipe."""
+    """The words of each program on a line, for programs one after another or in a pipe."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars="|&;<>")
     lexer.whitespace_split = True
     programs = [[]]
@@ -96,7 +96,7 @@ def words_of(command):
 
 
 def parse(words, *, is_whole=True):
-    """Let the program that is named first parse the rest.
+    """Let the first program on the line parse the rest.
 
     Args:
         words: of one program.
@@ -135,7 +135,7 @@ def _require(condition, words, expected):
 
 
 def _without_uv(words):
-    """What `uv run` would start; members, groups and extras that its options name exist."""
+    """The command that `uv run` would start; members, groups and extras in its options must exist."""
     rest, member = list(words), None
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
@@ -169,7 +169,7 @@ def _context(command, arguments, name, *, is_whole):
 
 
 def _parse_click(program, words, *, is_whole):
-    """Down the groups to the command, which parses its arguments; then the names among them are looked up."""
+    """Descend through the groups to the command, which parses its arguments; then look up the names in them."""
     command, rest = COMMANDS[program], list(words)
     while isinstance(command, click.Group) and (rest or is_whole):
         names = ", ".join(command.commands)
@@ -186,7 +186,7 @@ def _parse_click(program, words, *, is_whole):
 
 
 def _known(program, command, name, value):
-    """The names that a parameter may have; `None` where it has no names."""
+    """The allowed names of a parameter; `None` if it takes no names."""
     if program == "airnub":
         if name == "environment":
             return {"local", *environments(ROOT)}
@@ -230,11 +230,11 @@ def _is_member(name):
 
 
 def _parse_prefect(words):
-    """As Prefect's command does; deployments and pools that are named exist."""
+    """Parse as Prefect's command does; named deployments and pools must exist."""
     from cyclopts import CycloptsError
     from prefect.cli._app import _app
 
-    # Where these two stand makes no difference.
+    # The position of these two makes no difference.
     rest = [word for word in words if word not in {"--prompt", "--no-prompt"}]
     try:
         _, bound, _ = _app.parse_args(rest, exit_on_error=False, print_error=False)
@@ -250,7 +250,7 @@ def _parse_prefect(words):
 
 
 def _parse_compose(words):
-    """By Compose itself, where this machine has it; services are those of docker-compose.yml."""
+    """Parse by Compose itself, if this machine has it; services must be in docker-compose.yml."""
     rest = list(words)
     while rest[0] == "--profile":
         del rest[:2]
@@ -275,13 +275,13 @@ def _parse_compose(words):
 
 @cache
 def _has_compose():
-    # A client without its plugin for Compose is no Compose.
+    # The client may lack its Compose plugin.
     return shutil.which("docker") is not None and _compose()[0] == 0
 
 
 @cache
 def _compose(*words):
-    # It parses what stands before --help, and does nothing.
+    # With --help it parses the arguments before it, and does nothing.
     done = subprocess.run(["docker", "compose", *words, "--help"], capture_output=True, text=True, check=False)
     return done.returncode, done.stderr.strip()
 
@@ -312,7 +312,7 @@ _NOISE = {"uv", "run", "docker", "compose", "pip", "install", "export", "&&", "|
 
 
 def expect_run_by(place, command):
-    """Fail unless a test, or a function of a shell script, exists and has the words of a command.
+    """Fail unless a test, or a function of a shell script, exists and contains the words of a command.
 
     Args:
         place: `tests/test_x.py::test_y`, or `.ci/run::stage`.
@@ -332,7 +332,7 @@ def expect_run_by(place, command):
 
 
 def _telling(words):
-    """Names of programs, subcommands and options: what has no dot, slash, digit or sign of assignment in it."""
+    """Names of programs, subcommands and options: words without dot, slash, digit or equals sign."""
     return [word for word in words if word not in _NOISE and re.fullmatch(r"-{0,2}[a-z][a-z_-]*", word)]
 
 
@@ -346,7 +346,7 @@ def _shell_function(file, name):
 
 
 def _python_literals(file, name):
-    """Words of the strings of a test, and of the fixtures, helpers and constants that it uses."""
+    """Words in the strings of a test, and of the fixtures, helpers and constants that it uses."""
     known = {}
     helpers = [*file.parent.glob("importable/*.py"), *(ROOT / "tests/importable").glob("*.py")]
     for one in (*helpers, file.with_name("conftest.py"), file):

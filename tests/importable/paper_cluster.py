@@ -1,4 +1,4 @@
-"""A Kubernetes API of paper: jobs and pods that nobody runs, for a worker with the rights of a Role and no others."""
+"""A mock Kubernetes API: jobs and pods that are never run, for a worker with only the permissions of a Role."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ from uuid import uuid4
 LOGGED = "the last words of the pod"
 GROUPS = {"jobs": ("batch", "batch/v1", "Job"), "pods": ("", "v1", "Pod")}
 _VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
-# A worker waits until it has heard of namespaces, even where it is told which one it may see.
+# A worker waits for the list of namespaces, even if it is configured for one namespace.
 _KNOWN = {"batch/v1": {"jobs": "Job"}, "v1": {"pods": "Pod", "namespaces": "Namespace", "events": "Event"}}
 _BATCH = {"groupVersion": "batch/v1", "version": "v1"}
 _DISCOVERY = {
@@ -37,7 +37,7 @@ _DISCOVERY = {
 
 
 class PaperCluster:
-    """What it holds, what it was asked for, and what becomes of jobs: that tests decide."""
+    """Objects of the cluster and received requests; tests decide how jobs end."""
 
     def __init__(self, namespace, rules):
         self.namespace = namespace
@@ -55,20 +55,20 @@ class PaperCluster:
         self._lock = threading.RLock()
 
     def allows(self, group, resource, verb):
-        """Note what was asked for, and say whether the Role has it."""
+        """Record a request, and return whether the Role permits it."""
         right = (group, resource, verb)
         (self.used.add if right in self._rights else self.denied.append)(right)
         return right in self._rights
 
     def job_of(self, run):
-        """The job of a flow run, `None` where there is none."""
+        """The job of a flow run, `None` if there is none."""
         with self._lock:
             jobs = self._held["jobs"].values()
             found = [one for one in jobs if one["metadata"]["labels"]["prefect.io/flow-run-id"] == str(run)]
             return copy.deepcopy(found[-1]) if found else None
 
     def fail(self, run):
-        """The pod of a run ends with 137, and its job with it."""
+        """End the pod of a run with 137, and its job with it."""
         job = self.job_of(run)
         state = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": _now()}}
         pod = self._held["pods"][job["metadata"]["name"]]
@@ -79,7 +79,7 @@ class PaperCluster:
         self._put("jobs", "MODIFIED", job | {"status": {"failed": 1}})
 
     def delete(self, name):
-        """A job and its pod are gone; whether it was there."""
+        """Delete a job and its pod; returns whether it existed."""
         with self._lock:
             if name not in self._held["jobs"]:
                 return False
@@ -88,7 +88,7 @@ class PaperCluster:
             return True
 
     def create(self, job):
-        """A job, and the pod that it makes, which waits."""
+        """Create a job, and its pod, which is pending."""
         name = job["metadata"]["generateName"] + uuid4().hex[:5]
         job["metadata"] |= {"name": name, "uid": str(uuid4()), "creationTimestamp": _now()}
         self._put("jobs", "ADDED", job | {"status": {}}, name)
@@ -106,7 +106,7 @@ class PaperCluster:
         return self._held["jobs"].get(name)
 
     def listed(self, resource, selector):
-        """What a list shows."""
+        """The response to a list request."""
         with self._lock:
             items = [one for one in self._held[resource].values() if _fits(one, selector)]
             _, version, kind = GROUPS[resource]
@@ -115,7 +115,7 @@ class PaperCluster:
 
     @contextmanager
     def watched(self, resource, selector):
-        """A queue of what happens from now on."""
+        """A queue of all later events."""
         mine = (resource, selector, queue.Queue())
         self._watching.append(mine)
         try:
@@ -136,7 +136,7 @@ class PaperCluster:
 
 @contextmanager
 def serving(cluster):
-    """The URL of its API on loopback."""
+    """The URL of the mock API on loopback."""
 
     class Handler(_Handler):
         paper = cluster
@@ -196,14 +196,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._refused("PATCH", self._asked()[0])
 
     def log_message(self, *_):
-        """Nothing: tests read what it was asked for."""
+        """Log nothing: tests read the recorded requests."""
 
     def _asked(self):
         parts = urlsplit(self.path)
         return parts.path, {name: values[-1] for name, values in parse_qs(parts.query).items()}
 
     def _place(self, path):
-        """The way to an object below the namespace, by resource; empty elsewhere."""
+        """The path of an object below the namespace, by resource; empty for other paths."""
         for resource, (group, version, _) in GROUPS.items():
             base = f"/api{'s' if group else ''}/{version}/namespaces/{self.paper.namespace}/"
             if path.startswith(base + resource):
@@ -243,7 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _fits(value, selector):
-    """Whether an object has the labels: `name` or `name=value`, with commas between."""
+    """Whether an object has the labels: `name` or `name=value`, separated by commas."""
     labels = value["metadata"].get("labels", {})
     wanted = [one.partition("=") for one in selector.split(",") if one]
     return all(name in labels and (not equal or labels[name] == text) for name, equal, text in wanted)

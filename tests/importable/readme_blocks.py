@@ -1,4 +1,4 @@
-"""What the README's section "To run on a schedule" says to type."""
+"""The commands in the README's section "To run on a schedule"."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,6 @@ _HEADING, _END = "### To run on a schedule\n", "\n[Deployments]"
 
 
 def blocks():
-    """A block for each terminal."""
+    """The block of each terminal."""
     section = (Path(__file__).parents[2] / "README.md").read_text().partition(_HEADING)[2].partition(_END)[0]
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)

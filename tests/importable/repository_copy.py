@@ -1,4 +1,4 @@
-"""A copy of this repository with an environment of its own, committed, for tests that change it as a whole."""
+"""A committed copy of this repository with its own environment, for tests that change the whole repository."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def copied(root):
-    """Copy the files that git knows or would take, commit them, and install everything."""
+    """Copy the files that git tracks or would add, commit them, and install everything."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -33,9 +33,9 @@ def copied(root):
 
 
 def bring_caches(root):
-    """What mypy and Python have cached here holds in a copy: mypy compares contents, Python sizes and times.
+    """Copy caches of mypy and Python, which stay valid: mypy compares contents, Python sizes and times.
 
-    Where there are no caches, or others, it only takes longer: 30 s of processor time for mypy, 10 s for Python.
+    Without them everything works, but takes 30 s more processor time for mypy and 10 s for Python.
     """
     with suppress(shutil.Error):  # of files that mypy is about to replace
         if (ROOT / ".mypy_cache").is_dir():
@@ -51,13 +51,13 @@ def bring_caches(root):
 
 
 def environment():
-    """Nobody's server, and no other environment."""
+    """Environment variables without a server's settings or a virtual environment."""
     dropped = ("PREFECT_", "AIRNUB_", "VIRTUAL_ENV", "COV_", "COVERAGE_", "PYTEST_")
     return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
 
 def run(root, *command, status=0):
-    """Run a command in the copy; what it printed."""
+    """Run a command in the copy; returns its output."""
     done = subprocess.run(command, cwd=root, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
@@ -75,5 +75,5 @@ def commit(root):
 
 
 def changes(root):
-    """What differs from the last commit."""
+    """The differences from the last commit."""
     return run(root, "git", "status", "--porcelain", "--untracked-files=all", "--ignored=no")

@@ -46,7 +46,7 @@ def test_a_table_a_plot_and_a_text_are_written(datasets, tmp_path):
     ]
     assert report.plot == folder / "rain.png"
     assert text.note.startswith("It rains on 40% more days in Seattle")
-    assert (folder / "report.md").read_text() == f"{report.text}\n![The mean year of each place](rain.png)\n"
+    assert (folder / "report.md").read_text() == f"{report.text}\n![Mean rain by month at each location](rain.png)\n"
     assert pl.read_csv(folder / "rain.csv").to_dicts() == list(report.rows)
 
 

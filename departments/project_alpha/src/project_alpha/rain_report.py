@@ -63,7 +63,7 @@ def write_rain_report(datasets: Location, reports: Path) -> RainReport:
     found = finding(places)
     folder = f"rain-{hex_of(digest_of(weather.write_csv().encode()))[:12]}"
     text = _markdown(weather, places, found)
-    markdown = f"{text}\n![The mean year of each place](rain.png)\n"
+    markdown = f"{text}\n![Mean rain by month at each location](rain.png)\n"
     outcomes = [
         write_result(reports, f"{folder}/rain.csv", places.write_csv().encode(), "rain_table"),
         write_result(reports, f"{folder}/rain.png", plot(by_month(weather)), "rain_plot"),
@@ -73,7 +73,7 @@ def write_rain_report(datasets: Location, reports: Path) -> RainReport:
 
 
 def plot(months: pl.DataFrame) -> bytes:
-    """The mean year of each place as a PNG: wet days per month on the left, rain per month on the right."""
+    """Plot each location's mean of all years by month as a PNG: wet days on the left, rain on the right."""
     figure = Figure(figsize=(10, 4.2), dpi=120, layout="constrained")
     panels = {"wet_days": f"Wet days a month (at least {WET_DAY_MM:g} mm)", "rain": "Rain a month (mm)"}
     for axes, (column, title) in zip(figure.subplots(1, 2), panels.items(), strict=True):
@@ -89,7 +89,7 @@ def plot(months: pl.DataFrame) -> bytes:
         axes.grid(axis="y", alpha=0.3)
         axes.tick_params(length=0)
         axes.spines[["top", "right", "left"]].set_visible(False)
-    figure.suptitle("The mean year of each place", x=0.012, ha="left", fontweight="bold")
+    figure.suptitle("Mean rain by month at each location", x=0.012, ha="left", fontweight="bold")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6), frameon=False)
     buffer = BytesIO()

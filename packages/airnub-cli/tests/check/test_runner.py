@@ -154,7 +154,7 @@ def test_a_change_that_breaks_a_reader_names_it_for_github_too(publishing, monke
     assert (done.exit_code, done.stdout.splitlines()) == (1, [
         "::error file=departments/beta_dept/reads.yaml,line=8::beta_dept reads rain of alpha_dept/rain v1, expected "
         f"float64, found int64 in {contract}:8; leave v1 as it was, and publish the change as v2 beside it until "
-        "beta_dept reads that"
+        "beta_dept reads v2"
     ])  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from airnub_cli.data_contracts.publications import read_publications, with_code
 
 CONTRACT = "departments/alpha_dept/contracts/rain.v1.yaml"
 READS = "departments/beta_dept/reads.yaml"
-LEAVE = "leave v1 as it was, and publish the change as v2 beside it until beta_dept reads that"
+LEAVE = "leave v1 as it was, and publish the change as v2 beside it until beta_dept reads v2"
 
 
 def wrong_of_readers(house):
@@ -70,8 +70,8 @@ def test_a_removed_version(publishing):
     """It has to be kept beside the next one; the message names the existing versions."""
     (publishing.root / CONTRACT).rename(publishing.root / CONTRACT.replace("v1", "v2"))
     assert wrong_of_readers(publishing) == [
-        f"{READS}:2: beta_dept reads alpha_dept/rain v1, expected {CONTRACT}, found v2 alone; "
-        "keep v1 beside it until beta_dept reads another"
+        f"{READS}:2: beta_dept reads alpha_dept/rain v1, expected {CONTRACT}, found only v2; "
+        "keep v1 beside it until beta_dept reads a different version"
     ]
 
 
@@ -171,7 +171,7 @@ def test_a_looser_check_names_its_readers(checking, old, new, line, expected):
     [found] = wrong_of_readers(checking)
     assert found.startswith(f"{READS}:{line}: beta_dept re")
     assert expected in found
-    assert found.endswith("leave v1 as it was, and publish the change as v2 beside it until beta_dept reads that")
+    assert found.endswith("leave v1 as it was, and publish the change as v2 beside it until beta_dept reads v2")
 
 
 def test_a_looser_check_on_which_no_reader_relies_breaks_none(checking):
@@ -197,9 +197,7 @@ def test_without_the_code_nothing_is_reported(checking):
 
 
 CODE = "departments/alpha_dept/src/alpha_dept/datasets.py"
-READER = (
-    "read by beta_dept (departments/beta_dept/reads.yaml:8): publish the change as v2 beside it until they read that"
-)
+READER = "read by beta_dept (departments/beta_dept/reads.yaml:8): publish the change as v2 beside it until they read v2"
 
 
 def wrong(house):

@@ -42,7 +42,7 @@ REPORTED_EVERY = 3600.0
 
 RUNS = Gauge("airnub_worker_runs", "Runs that this worker has taken and that have not ended.", ["pool"])
 DRAINING = Gauge("airnub_worker_draining", "1 while this worker takes no new run and waits for its own.", ["pool"])
-POLLED = Gauge("airnub_worker_last_poll_timestamp_seconds", "When this worker last asked for runs.", ["pool"])
+POLLED = Gauge("airnub_worker_last_poll_timestamp_seconds", "When this worker last polled for runs.", ["pool"])
 LATE = Gauge("airnub_pool_late_runs", "Late runs of the pool, as the server counts them.", ["pool"])
 LATE_AT = Gauge("airnub_pool_late_runs_timestamp_seconds", "When the late runs were counted.", ["pool"])
 DISK_USED = Gauge("airnub_disk_used_ratio", "Used share of a file system, 0 to 1.", ["machine", "path"])

@@ -134,9 +134,10 @@ def _measured(one: PublishedField) -> str:
 
 
 def _advice(use: Use, versions: dict[int, ContractVersion]) -> str:
+    following = f"v{max(versions) + 1}"
     return (
-        f"leave v{use.says.version} as it was, and publish the change as v{max(versions) + 1} beside it "
-        f"until {use.reader} reads that"
+        f"leave v{use.says.version} as it was, and publish the change as {following} beside it "
+        f"until {use.reader} reads {following}"
     )
 
 
@@ -144,7 +145,7 @@ def _instead(publications: Publications, use: Use) -> str:
     says = use.says
     if versions := publications.of(says.department, says.name):
         there = ", ".join(f"v{number}" for number in sorted(versions))
-        return f"{there} alone; keep v{says.version} beside it until {use.reader} reads another"
+        return f"only {there}; keep v{says.version} beside it until {use.reader} reads a different version"
     close = get_close_matches(says.contract, [f"{one}/{name}" for one, name in publications.versions], n=1)
     return f"none; did you mean {close[0]!r}?" if close else "none"
 
@@ -244,7 +245,7 @@ def _at(publications: Publications, use: Use, *place: str) -> str:
 def _consequence(users: list[str], following: int, without: str = "no department reads it") -> str:
     if not users:
         return f"{without}: change the contract or the code"
-    return f"read by {', '.join(users)}: publish the change as v{following} beside it until they read that"
+    return f"read by {', '.join(users)}: publish the change as v{following} beside it until they read v{following}"
 
 
 _LIMITS = "dataset_limits"

@@ -52,11 +52,11 @@ def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool)
 def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool) -> int:
     configuration = compose.configuration()
     if build:
-        _say("build: running services are not touched")
+        _say("build: running services are not affected")
         compose.do("build", "--quiet")
     containers = compose.containers(configuration["name"])
     if not any(one.service == SERVER and one.running for one in containers):
-        _say("up: no server is running, so there are no runs to keep")
+        _say("up: no server is running, so no runs can be lost")
         if not dry_run:
             compose.do("up", "--detach", "--wait", "--no-build")
         return 0
@@ -68,13 +68,13 @@ def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool
     refused = [*plan.refused, *_unusable(compose, configuration, plan, containers)]
     _print(plan, runs)
     if refused or (plan.lost and not lose_runs):
-        for line in (*refused, *(f"runs would be lost: those in {', '.join(runs)}: {why}" for why in plan.lost)):
+        for line in (*refused, *(f"runs in flight would be lost ({', '.join(runs)}): {why}" for why in plan.lost)):
             click.secho(line, fg="red", err=True)
         if not refused:
             workers = " ".join(sorted({one.service for one in containers if one.service.startswith("worker-")}))
             click.secho(
-                f"Stop the workers (`docker compose stop {workers}`), which waits for their runs, and upgrade then; or "
-                "pass --lose-runs.",
+                f"Stop the workers (`docker compose stop {workers}`), which waits for their runs, and then upgrade; or "
+                "continue with --lose-runs.",
                 fg="red",
                 err=True,
             )
@@ -99,7 +99,7 @@ def _plan(
 def _unusable(
     compose: ComposeProject, configuration: Mapping[str, Any], plan: UpgradePlan, containers: Sequence[Container]
 ) -> Iterator[str]:
-    """Check that the new server's image can use the database, if the database does not change too."""
+    """Ask the new server's image whether it can use the database, where only the server changes."""
     changing = {name for step in plan.steps for name in step.services}
     running = {one.service for one in containers if one.running}
     if SERVER not in changing or DATABASE in changing or DATABASE not in running or plan.lost:
@@ -108,9 +108,8 @@ def _unusable(
         compose.run(configuration, SERVER, "python", "-m", "airnub_prefect.server_database", "check")
     except ProgramError:
         yield (
-            f"{SERVER}: expected the image of the new server to connect to the database, found "
-            "the error above. To change "
-            "a password, run `uv run airnub rotate database`"
+            f"{SERVER}: expected the image of the new server to use the database; its error is above. Passwords are "
+            "changed by `uv run airnub rotate database`"
         )
 
 
@@ -118,9 +117,9 @@ def _print(plan: UpgradePlan, runs: Sequence[str]) -> None:
     for number, step in enumerate(plan.steps, 1):
         click.echo(f"{number}. {', '.join(step.services)}: {step.why}{_said_of(step)}")
     if not runs:
-        click.echo("No runs are in flight.")
+        click.echo("No run is in flight.")
     elif not plan.lost:
-        click.echo(f"runs in flight, which continue: {len(runs)}; their containers: {', '.join(runs)}")
+        click.echo(f"Runs in flight: {len(runs)}; they continue in these containers: {', '.join(runs)}")
 
 
 def _said_of(step: Step) -> str:
@@ -154,12 +153,12 @@ def _bring_up(
         return
     running = [one.service for one in containers if one.running]
     if workers := [name for name in step.services if name.startswith("worker-") and name in running]:
-        # Workers need not wait for their runs: the next worker of the pool watches them.
+        # They do not wait for their runs, since the next worker of the pool watches them.
         compose.do("kill", "--signal", "SIGUSR1", *workers)
     # Without a number, Compose removes scaled containers.
     scales = [f"--scale={name}={running.count(name)}" for name in step.services if running.count(name) > 1]
-    # With dependencies, which are up to date by now: without them Compose records different settings, and the next `up`
-    # would recreate the service. One-shot services before workers run again.
+    # With dependencies, which are up to date by now: with --no-deps, Compose records different settings, and the next
+    # `up` would recreate the service. One-shot services that workers depend on run again.
     compose.do("up", "--detach", "--wait", "--no-build", *scales, *step.services)
 
 
@@ -168,7 +167,7 @@ def _say(line: str) -> None:
 
 
 class _Gap:
-    """The longest time in which the API did not answer, in seconds."""
+    """The longest time that the API did not respond."""
 
     longest = 0.0
 

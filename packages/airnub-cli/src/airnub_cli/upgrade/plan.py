@@ -14,13 +14,12 @@ _MAJOR = "PG_MAJOR"
 
 @dataclass(frozen=True, slots=True)
 class ServiceChange:
-    """A service as configured by docker-compose.yml and `.env`."""
+    """As docker-compose.yml and `.env` have it."""
 
     name: str
     image: str | None
-    """The id of its image; `None` if the engine has none of that name yet."""
+    """The id of its image; `None` where the engine has none of that name yet."""
     config: str
-    """Digest of its settings."""
     once: bool
     """Whether it is a one-shot service."""
     depends_on: tuple[str, ...]
@@ -29,13 +28,13 @@ class ServiceChange:
 
     @property
     def is_worker(self) -> bool:
-        """Whether it is a worker, by its name."""
+        """By its name, as `airnub compile` makes it."""
         return self.name.startswith(_WORKER)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Services that are started together."""
+    """Services that are brought up together."""
 
     services: tuple[str, ...]
     once: bool
@@ -44,13 +43,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class UpgradePlan:
-    """The steps of an upgrade, and its losses."""
+    """Of an upgrade."""
 
     steps: tuple[Step, ...]
     lost: tuple[str, ...]
-    """The reasons why runs in flight cannot continue; empty if they can, or if there are none."""
+    """Why runs in flight could not go on; empty where they can, or where there are none."""
     refused: tuple[str, ...]
-    """The reasons to reject the upgrade."""
+    """The reason to reject the upgrade."""
 
 
 def make_plan(
@@ -59,14 +58,14 @@ def make_plan(
     """Compare the configured services with the running containers, and plan the steps.
 
     Args:
-        services: all configured services.
-        containers: all existing containers.
+        services: all, as they are to be.
+        containers: all that are there.
         runs: names of the runs in flight.
-        majors: major versions of PostgreSQL in the existing container and in the new image; empty if unknown.
+        majors: of PostgreSQL, in the container that is there and in the image that is to be; empty where unknown.
 
     Returns:
-        Steps in order: the server's dependencies, the server, other running services, `setup`, other one-shot services,
-        and the workers, which need the server. Steps without a change are omitted.
+        Steps in order: what the server needs, the server, what else goes on running, `setup`, what else runs once, and
+        the workers, which then have a server. A step without a change is left out.
     """
     there = _by_service(containers)
     changes = {one.name: why for one in services if (why := _difference(one, there.get(one.name, [])))}
@@ -108,7 +107,7 @@ def _by_service(containers: Iterable[Container]) -> dict[str, list[Container]]:
 
 
 def _difference(service: ServiceChange, containers: Sequence[Container]) -> str:
-    """The reason why Compose would recreate a service; empty if it would not."""
+    """The reason for which Compose would recreate it; empty if it would not."""
     if not containers:
         return "new"
     if any(one.config != service.config for one in containers):
@@ -118,12 +117,12 @@ def _difference(service: ServiceChange, containers: Sequence[Container]) -> str:
     if service.once and any(one.status != 0 for one in containers):
         return "it failed"
     if not service.once and not all(one.running for one in containers):
-        return "it is not running"
+        return "it does not run"
     return ""
 
 
 def _needed_by(services: Mapping[str, ServiceChange], name: str) -> list[str]:
-    """The transitive dependencies of a service, in the order in which they start."""
+    """What a service depends on, at any depth; what is needed first comes first."""
     found: list[str] = []
     for other in services[name].depends_on:
         found += [one for one in (*_needed_by(services, other), other) if one not in found]
@@ -143,21 +142,20 @@ def _refusals(changes: Mapping[str, str], majors: tuple[str, str]) -> Iterable[s
     old, new = majors
     if DATABASE in changes and old and new and old != new:
         yield (
-            f"{DATABASE}: expected PostgreSQL {old}, which wrote its data, found an image of "
-            f"{new}, which cannot read the "
-            "data of a different major version; dump them first, and restore them into an empty volume"
+            f"{DATABASE}: expected PostgreSQL {old}, which wrote its data, found an image of {new}: a different major "
+            "version cannot read the data; dump it first, and restore it into an empty volume"
         )
 
 
 def services_of(
     configuration: Mapping[str, Any], digests: Mapping[str, str], images: Mapping[str, str | None]
 ) -> list[ServiceChange]:
-    """List the services of a configuration.
+    """Those of a configuration as Compose understands it.
 
     Args:
-        configuration: the output of `docker compose config --format json`.
-        digests: digests of the settings, by service.
-        images: ids of images, by reference.
+        configuration: `docker compose config --format json`.
+        digests: by service.
+        images: ids by reference.
     """
     networks = configuration.get("networks") or {}
     return [
@@ -175,7 +173,7 @@ def services_of(
 
 
 def references_of(configuration: Mapping[str, Any]) -> set[str]:
-    """The names of all images of a configuration."""
+    """Names of all images."""
     return {_reference(configuration, name) for name in configuration["services"]}
 
 
@@ -185,6 +183,6 @@ def _reference(configuration: Mapping[str, Any], service: str) -> str:
 
 
 def major_of(image: Mapping[str, Any] | None) -> str:
-    """The major version of PostgreSQL in an image, from its environment; empty if there is none."""
+    """The major version of PostgreSQL that an image says it is, empty where it does not."""
     lines = [] if image is None else image["Config"].get("Env") or []
     return next((line.partition("=")[2] for line in lines if line.startswith(f"{_MAJOR}=")), "")
