@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.cache import NO_CACHE, Cache
+from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
 from airnub_cli.compile import import_checks
 from airnub_cli.compile.compilation import compile_environment
 from airnub_cli.compile.workspace_check import check_deployments
@@ -197,5 +197,6 @@ def test_nobody_is_registered_for_what_is_remembered(house, cache):
     """It is the same for a checkout beside it."""
     registry = load_registry(house.root)
     for _ in range(2):
-        [source] = import_checks.judged_sources(Workspace.around(house.root), registry, cache)
+        workspace = Workspace.around(house.root)
+        [source] = import_checks.judged_sources(workspace, registry, cache, Fingerprints(workspace))
         assert source.registered is registry.departments[0]

@@ -80,10 +80,11 @@ class _Verdict:
     stages: dict[str, str]
 
 
-def judged_sources(workspace: Workspace, registry: Registry, cache: Cache) -> list[DepartmentFile]:
+def judged_sources(
+    workspace: Workspace, registry: Registry, cache: Cache, prints: Fingerprints
+) -> list[DepartmentFile]:
     """Check the files of all departments; returns them sorted by department, each with its own mistakes."""
     named = {one.id: one for one in registry.departments}
-    prints = Fingerprints(workspace)
     found: dict[str, DepartmentFile] = {}
     waiting: list[tuple[Member, str | None]] = []
     departments = [member for member in workspace.members.values() if member.kind == "department"]
