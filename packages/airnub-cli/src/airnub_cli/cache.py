@@ -56,6 +56,13 @@ class Fingerprints:
         """Nothing is read yet."""
         self._workspace = workspace
         self._known: dict[str, Tree | None] = {}
+        self._trees: dict[Path, Tree | None] = {}
+
+    def tree(self, folder: Path) -> "Tree | None":
+        """The files of a folder, read once; `None` as `read_tree` returns it."""
+        if folder not in self._trees:
+            self._trees[folder] = read_tree(folder)
+        return self._trees[folder]
 
     def of(self, member: Member, *more: str) -> str | None:
         """The fingerprint of a member, `None` where something that it stands on cannot be found or known.
@@ -89,7 +96,7 @@ class Fingerprints:
             folder = self._places.get(member.module)
             package = None if folder is None else folder / member.module
             is_package = package is not None and (package / "__init__.py").is_file()
-            self._known[member.name] = read_tree(package) if package and is_package else None
+            self._known[member.name] = self.tree(package) if package and is_package else None
         return self._known[member.name]
 
     @cached_property

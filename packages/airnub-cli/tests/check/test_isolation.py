@@ -11,7 +11,7 @@ from airnub_cli.check.isolation import check_dependencies, check_dockerfile, che
 
 def told_of_tests(house, name):
     """Of one member."""
-    return house.told(check_test_isolation(house.workspace, house.member(name)))
+    return house.told(check_test_isolation(house.member(name), {"alpha_dept", "beta_dept"}))
 
 
 def test_tests_that_keep_to_themselves(house):

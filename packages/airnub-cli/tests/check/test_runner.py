@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
-from airnub_cli.cache import Cache
+from airnub_cli.cache import Cache, Fingerprints
 from airnub_cli.check import environments, import_contracts, runner
 from airnub_cli.check.runner import check_everything
 from airnub_cli.check.unchanged import of_backend, of_imports
@@ -28,12 +28,12 @@ from airnub_cli.compile.compilation import compile_environment
 )
 def test_imports_go_by_sources_and_projects(house, path):
     """And by nothing of the backend's files."""
-    before = of_imports(house.workspace)
+    before = of_imports(house.workspace, Fingerprints(house.workspace))
     house.write("configs/variables/alpha_dept/ingestion.yaml", "days: 7\n")
-    assert of_imports(house.workspace) == before
+    assert of_imports(house.workspace, Fingerprints(house.workspace)) == before
     file = house.root / path
     house.write(path, (file.read_text() if file.is_file() else "") + "# changed\n")
-    assert of_imports(house.workspace) != before
+    assert of_imports(house.workspace, Fingerprints(house.workspace)) != before
 
 
 @pytest.mark.parametrize(
@@ -49,31 +49,31 @@ def test_imports_go_by_sources_and_projects(house, path):
 )
 def test_the_backend_goes_by_its_files_and_settings(house, path):
     """And by nothing that is written beside."""
-    before = of_backend(house.workspace)
+    before = of_backend(house.workspace, Fingerprints(house.workspace))
     house.write("docs/new.md", "x")
-    assert of_backend(house.workspace) == before
+    assert of_backend(house.workspace, Fingerprints(house.workspace)) == before
     file = house.root / path
     house.write(path, (file.read_text() if file.is_file() else "") + "# changed\n")
-    assert of_backend(house.workspace) != before
+    assert of_backend(house.workspace, Fingerprints(house.workspace)) != before
 
 
 def test_the_backend_goes_by_secrets_of_the_environment(house):
     """A secret in `.env` needs no block, and no placeholder that names it."""
-    before = of_backend(house.workspace)
+    before = of_backend(house.workspace, Fingerprints(house.workspace))
     house.write(".env", "AIRNUB_SECRET_TOKEN=x\n")
-    assert of_backend(house.workspace) != before
+    assert of_backend(house.workspace, Fingerprints(house.workspace)) != before
 
 
 def test_the_backend_goes_by_what_fills_placeholders(house, monkeypatch):
     """By those that are written, and no others."""
     house.write("configs/variables/alpha_dept/ingestion.yaml", "days: ${HOW_MANY:-2}\n")
-    before = of_backend(house.workspace)
+    before = of_backend(house.workspace, Fingerprints(house.workspace))
     monkeypatch.setenv("SOMETHING", "1")
-    assert of_backend(house.workspace) == before
+    assert of_backend(house.workspace, Fingerprints(house.workspace)) == before
     house.write(".env", "HOW_MANY=4\n")
-    written = of_backend(house.workspace)
+    written = of_backend(house.workspace, Fingerprints(house.workspace))
     monkeypatch.setenv("HOW_MANY", "5")
-    assert len({before, written, of_backend(house.workspace)}) == 3
+    assert len({before, written, of_backend(house.workspace, Fingerprints(house.workspace))}) == 3
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +191,7 @@ def test_what_was_right_is_not_looked_at_again(compiled, monkeypatch, tmp_path_f
     looks = []
     monkeypatch.setattr(import_contracts, "read_imports", lambda *_: looks.append("imports"))
     monkeypatch.setattr(import_checks, "_judge", lambda member: looks.append(member.module))
-    monkeypatch.setattr(environments, "check_backend", lambda _: looks.append("backend") or [])
+    monkeypatch.setattr(environments, "check_backend", lambda *_: looks.append("backend") or [])
     assert check_everything(compiled.root, cache) == []
     assert looks == []
     compiled.change("configs/variables/alpha_dept/ingestion.yaml", "2", "3")
@@ -218,7 +218,7 @@ def test_a_warning_is_remembered_and_not_hidden(compiled, monkeypatch, tmp_path_
     [first] = found
     looks = []
     with monkeypatch.context() as patched:
-        patched.setattr(environments, "check_backend", lambda _: looks.append("backend") or [])
+        patched.setattr(environments, "check_backend", lambda *_: looks.append("backend") or [])
         assert check_everything(compiled.root, cache) == [first]
     assert looks == []
     monkeypatch.setenv("AIRNUB_SECRET_INDEX_URL", "x")

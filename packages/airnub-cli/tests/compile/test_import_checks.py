@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.cache import NO_CACHE, Cache
+from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
 from airnub_cli.compile import import_checks
 from airnub_cli.compile.compilation import compile_environment
 from airnub_cli.compile.workspace_check import check_deployments
@@ -22,6 +22,7 @@ from airnub_cli.compile.import_checks import without_schemas
 from airnub_prefect.settings import StageSettings
 from datetime import date
 from prefect import flow
+from prefect.exceptions import ParameterTypeError
 from typing import Annotated, Any
 import threading
 
@@ -34,6 +35,7 @@ class Settings(StageSettings, department="d", stage="s"):
 def simple(settings: Settings | None = None, force: bool = False, day: str = "monday"): ...
 def nested(sources: list[str] | None = None, since: date | None = None, limits: dict[str, int] | None = None): ...
 def locks(locks: list[threading.Lock] = None): ...
+def reserved(_days: int = 1): ...
 def odd(lock: threading.Lock = None): ...
 def unknown(thing: "Nowhere"): ...
 def bare(thing): ...
@@ -43,6 +45,21 @@ without_schemas()
 assert left_out(simple)
 assert left_out(nested)
 assert flow(simple).name == "simple"
+assert flow(nested).validate_parameters({"sources": ("a",), "limits": {"a": "1"}}) == {
+    "sources": ["a"], "since": None, "limits": {"a": 1}
+}
+try:
+    flow(nested).validate_parameters({"sources": 1})
+except ParameterTypeError as error:
+    assert "sources" in str(error)
+else:
+    raise AssertionError
+try:
+    flow(reserved)
+except ValueError as error:
+    assert "not compatible" in str(error)
+else:
+    raise AssertionError
 for one in (odd, locks, unknown, bare):
     try:
         assert not left_out(one)
@@ -197,5 +214,6 @@ def test_nobody_is_registered_for_what_is_remembered(house, cache):
     """It is the same for a checkout beside it."""
     registry = load_registry(house.root)
     for _ in range(2):
-        [source] = import_checks.judged_sources(Workspace.around(house.root), registry, cache)
+        workspace = Workspace.around(house.root)
+        [source] = import_checks.judged_sources(workspace, registry, cache, Fingerprints(workspace))
         assert source.registered is registry.departments[0]

@@ -15,6 +15,7 @@ from airnub_cli.apply.blocks import compare_blocks, read_blocks
 from airnub_cli.apply.notifications import notifications, read_receivers
 from airnub_cli.apply.variables import (
     TAG,
+    CheckedVariables,
     FindDepartment,
     SecretUse,
     Variable,
@@ -32,6 +33,7 @@ from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.prefect_api import Action, BackendError, Change, PrefectServer, path_of
 from airnub_cli.workspace import importable
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.yaml_file import YamlFile
 
 VARIABLE = "airnub_environment"
 _SAMPLE_TAG = f"sources:{SAMPLE}"
@@ -145,6 +147,8 @@ def read_desired_state(
     pool_type: PoolType | None = None,
     values: dict[str, str] | None = None,
     find_department: FindDepartment = installed_department,
+    known: CheckedVariables | None = None,
+    read: dict[Path, YamlFile | ConfigurationError] | None = None,
 ) -> DesiredState:
     """Read and check all files; no server is asked.
 
@@ -154,18 +158,20 @@ def read_desired_state(
         pool_type: overrides the type of all pools.
         values: the values for placeholders; by default `.env` and the environment.
         find_department: returns a department by the name of its package.
+        known: cached Variables of departments that passed before.
+        read: files that were already read for a different environment; new ones are added.
 
     Raises:
         ConfigurationError: the files have mistakes, all of which are reported, or secrets are missing.
     """
     values = known_values(root) if values is None else values
     environment = filled_environment(root, environment_name, values)
-    mistakes = Diagnostics(list(environment.mistakes))
+    mistakes = Diagnostics(list(environment.mistakes), {} if read is None else read)
     before = len(mistakes.found)
     pools = read_pools(root, environment, values, mistakes, pool_type)
     are_right = len(mistakes.found) == before
     with importable(root.glob("departments/*/src")):
-        variables = read_variables(root, environment, mistakes, find_department)
+        variables = read_variables(root, environment, mistakes, find_department, known)
     blocks = read_blocks(root, environment, values, mistakes)
     receivers = read_receivers(root, environment, mistakes)
     wanted = DesiredState(

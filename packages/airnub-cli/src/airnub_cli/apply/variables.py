@@ -7,16 +7,18 @@ that settings name is a block of `configs/blocks/`, a block of the server, or a 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from airnub_cli.apply.blocks import FOLDER as BLOCKS_FOLDER
 from airnub_cli.apply.blocks import block_id
+from airnub_cli.cache import Cache, Fingerprints
 from airnub_cli.configuration.entry_files import Diagnostics, yaml_files
 from airnub_cli.configuration.environment import Environment
 from airnub_cli.prefect_api import Action, Change, Json, PrefectServer, differences, path_of, unchanged
-from airnub_cli.workspace import INSTALL_ALL
+from airnub_cli.workspace import INSTALL_ALL, Workspace
 from airnub_prefect.department import Department
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.paths import shown
@@ -54,6 +56,46 @@ class Variable:
     secrets: tuple[SecretUse, ...] = ()
 
 
+class CheckedVariables:
+    """Variables of departments that passed, cached by the department's fingerprint and the content of its files."""
+
+    def __init__(self, workspace: Workspace, cache: Cache, prints: Fingerprints) -> None:
+        """Create a view of the cache; nothing is read yet."""
+        self._members = {member.module: member for member in workspace.members.values()}
+        self._cache = cache
+        self._prints = prints
+        self._digests: dict[str, str | None] = {}
+
+    def digest(self, department: str, files: Iterable[Path]) -> str | None:
+        """The key in the cache; `None` for a folder that is not a member, or without a fingerprint."""
+        if department not in self._digests:
+            member = self._members.get(department)
+            content = [text for path in files for text in (shown(path), sha256(path.read_bytes()).hexdigest())]
+            self._digests[department] = None if member is None else self._prints.of(member, *content)
+        return self._digests[department]
+
+    def get(self, digest: str | None) -> list[Variable] | None:
+        """The cached Variables of a department, or `None`."""
+        rows = self._cache.get(_KIND, digest)
+        if not isinstance(rows, list):
+            return None
+        return [
+            Variable(name, value, tuple(tags), tuple(SecretUse(*use) for use in uses))
+            for name, value, tags, uses in rows
+        ]
+
+    def put(self, digest: str | None, variables: Iterable[Variable]) -> None:
+        """Cache the Variables of a department without mistakes."""
+        rows = [
+            [one.name, one.value, list(one.tags), [[use.reference, use.where, use.line] for use in one.secrets]]
+            for one in variables
+        ]
+        self._cache.put(_KIND, digest, rows)
+
+
+_KIND = "variables"
+
+
 def installed_department(name: str) -> Department:
     """Import a department by the name of its package.
 
@@ -69,8 +111,18 @@ def read_variables(
     environment: Environment,
     mistakes: Diagnostics,
     find_department: FindDepartment = installed_department,
+    known: CheckedVariables | None = None,
 ) -> list[Variable]:
-    """Read the Variables of all departments; mistakes are collected."""
+    """Read the Variables of all departments; mistakes are collected.
+
+    Args:
+        root: root of the repository.
+        environment: the environment that overrides values.
+        mistakes: collects the mistakes.
+        find_department: returns a department by the name of its package.
+        known: cached Variables of departments that passed before; those that the environment overrides are checked
+            each time.
+    """
     found: list[Variable] = []
     folder = root / FOLDER
     departments = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
@@ -84,6 +136,11 @@ def read_variables(
     for one in departments:
         files = list(yaml_files(one, mistakes))
         mistakes.found += environment.check_names("variables", [path.stem for path in files], (one.name,))
+        digest = known.digest(one.name, files) if known and environment.changes("variables", one.name) is None else None
+        if known and (passed := known.get(digest)) is not None:
+            found += passed
+            continue
+        before = len(mistakes.found)
         try:
             department = find_department(one.name)
         except ImportError as error:
@@ -94,7 +151,10 @@ def read_variables(
             message = f"expected {one.name}.department with DEPARTMENT, found {type(error).__name__}: {error}"
             mistakes.found.append(Diagnostic(shown(one), None, message))
             continue
-        found += _of_department(department, files, environment, mistakes)
+        variables = list(_of_department(department, files, environment, mistakes))
+        found += variables
+        if known and len(mistakes.found) == before:
+            known.put(digest, variables)
     return found
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from airnub_cli.cache import NO_CACHE, Cache
 from airnub_cli.check.report import CheckWarning
-from airnub_cli.compile.compilation import compile_environment
+from airnub_cli.compile.compilation import compile_deployments, compile_environment
 from airnub_cli.compile.department_file import FILE, DepartmentFile, list_at, mapping_at, retagged
 from airnub_cli.compile.workspace_check import Checked
 from airnub_cli.configuration.environment import environments
@@ -25,9 +25,12 @@ from airnub_cli.configuration.registry import load_registry
 from airnub_cli.kubernetes import FOLDER
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.yaml_file import YamlFile
 
 if TYPE_CHECKING:
-    from airnub_cli.apply.desired_state import DesiredState  # it brings Prefect
+    # They bring Prefect.
+    from airnub_cli.apply.desired_state import DesiredState
+    from airnub_cli.apply.variables import CheckedVariables
 
 _COMPLETED = "prefect.flow-run.Completed"
 
@@ -122,10 +125,12 @@ def check_stale(workspace: Workspace, found: Checked, cache: Cache = NO_CACHE) -
     except ConfigurationError as error:
         yield from error.mistakes
         return
-    for name in found.environments:
+    for name, environment in found.environments.items():
+        if name == LOCAL:
+            continue  # compiled above
         try:
             # Which digests images have is not of interest here, and takes long.
-            compile_environment(workspace, name, digest=lambda *_: _SOME_DIGEST, found=found, cache=cache)
+            compile_deployments(workspace, environment, name, found, digest=lambda *_: _SOME_DIGEST, cache=cache)
         except ConfigurationError as error:
             yield from error.mistakes
     stale = [source.path for source in found.sources if (tags := retagged(source)).text != tags.expected]
@@ -141,19 +146,25 @@ def check_stale(workspace: Workspace, found: Checked, cache: Cache = NO_CACHE) -
         yield Diagnostic(str(file), None, "expected what `uv run airnub compile` writes, found something else; run it")
 
 
-def check_backend(workspace: Workspace) -> Iterator[Diagnostic]:
+def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None) -> Iterator[Diagnostic]:
     """Mistakes in pools, Variables, blocks and automations, and warnings of secrets that no file has.
 
     One that is in some environments alone names them.
+
+    Args:
+        workspace: the checkout.
+        known: Variables of departments that passed before.
     """
     from airnub_cli.apply.desired_state import read_desired_state  # it brings Prefect
     from airnub_cli.apply.variables import advice
 
     names = environments(workspace.root) or [LOCAL]
     told: dict[Diagnostic, list[str]] = defaultdict(list)
+    values = _Filled(known_values(workspace.root))
+    read: dict[Path, YamlFile | ConfigurationError] = {}
     for name in names:
         try:
-            wanted = read_desired_state(workspace.root, name, values=_Filled(known_values(workspace.root)))
+            wanted = read_desired_state(workspace.root, name, values=values, known=known, read=read)
         except ConfigurationError as error:
             for one in dict.fromkeys(error.mistakes):
                 told[one].append(name)

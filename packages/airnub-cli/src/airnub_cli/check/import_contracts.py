@@ -20,6 +20,7 @@ from importlinter.contracts.independence import IndependenceContract
 from importlinter.contracts.layers import LayersContract
 from importlinter.domain.contract import Contract, InvalidContractOptions
 
+from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import Diagnostic
 
@@ -48,23 +49,34 @@ class Imports:
         return Diagnostic(str(self.path(importer)), self.line(importer, imported), message)
 
 
-def read_imports(workspace: Workspace, mistakes: list[Diagnostic]) -> Imports:
+def read_imports(
+    workspace: Workspace, mistakes: list[Diagnostic], cache: Cache = NO_CACHE, prints: Fingerprints | None = None
+) -> Imports:
     """The graph of those members whose sources can be read; files that are no Python are mistakes.
 
     Args:
         workspace: whose sources are importable.
         mistakes: gathers what is wrong.
+        cache: of members whose files are valid Python.
+        prints: fingerprints of the workspace, if some were already made.
     """
+    prints = prints or Fingerprints(workspace)
     sources = {
         member.module: member.folder / "src"
         for member in workspace.members.values()
         if (member.folder / "src" / member.module / "__init__.py").is_file()
     }
     for name, folder in list(sources.items()):
+        tree = prints.tree(folder / name)
+        digest = None if tree is None else tree.digest
+        if cache.get("syntax", digest) == "valid":
+            continue
         broken = [found for path in sorted((folder / name).rglob("*.py")) if (found := _unparsable(path))]
         if broken:
             mistakes += broken
             del sources[name]
+        else:
+            cache.put("syntax", digest, "valid")
     if not sources:
         return Imports(grimp.ImportGraph(), sources)
     with _quick_grimp(sources):

@@ -7,33 +7,45 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from airnub_cli.cache import NO_CACHE, Cache, Fingerprints, digest_of
 from airnub_cli.check.import_contracts import Imports
 from airnub_cli.workspace import Member, Workspace, is_installed, normalized
 from airnub_prefect.errors import Diagnostic
 
 _APART = "writes_apart"
+_WORD = re.compile(r"\w+")
 
 
-def check_test_isolation(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
-    """Tests of a department that import another, or may write into the checkout."""
+def check_test_isolation(member: Member, departments: Set[str]) -> Iterator[Diagnostic]:
+    """Find imports of other departments in a department's tests, and tests that may write into the checkout.
+
+    Args:
+        member: the department; a package is skipped.
+        departments: modules of all departments.
+    """
     if member.kind != "department":
         return
-    others = {one.module for one in workspace.members.values() if one.kind == "department" and one is not member}
     folder, is_apart = member.folder / "tests", False
     paths = sorted(folder.rglob("*.py"))
     for path in paths:
+        content = path.read_bytes()
+        may_be_apart = not is_apart and path.name == "conftest.py" and _APART.encode() in content
+        # Most files name no other department, and parsing takes long.
+        named = departments & set(_WORD.findall(content.decode(errors="replace")))
+        if not may_be_apart and named <= {member.module}:
+            continue
         try:
-            nodes = list(ast.walk(ast.parse(path.read_bytes())))
+            nodes = list(ast.walk(ast.parse(content)))
         except (SyntaxError, ValueError):
             continue  # its tests show that, and so does ruff
-        is_apart = is_apart or (path.name == "conftest.py" and any(map(_is_apart, nodes)))
+        is_apart = is_apart or (may_be_apart and any(map(_is_apart, nodes)))
         for node in nodes:
             for name in _imported(node):
-                if name in others:
+                if name in departments and name != member.module:
                     message = f"expected tests of {member.module} alone, found an import of {name}"
                     yield Diagnostic(str(path), getattr(node, "lineno", None), message)
     if paths and not is_apart:
@@ -97,17 +109,35 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DYNAMIC = re.compile(r"""(?:\bimport_module|\b__import__)\(\s*f?(["'])([A-Za-z_]\w*)""")
 
 
-def check_dependencies(workspace: Workspace, imports: Imports) -> Iterator[Diagnostic]:
+def check_dependencies(
+    workspace: Workspace, imports: Imports, cache: Cache = NO_CACHE, prints: Fingerprints | None = None
+) -> Iterator[Diagnostic]:
     """Imports of what a member does not declare, each where it stands for the first time in a file.
 
     What comes along with something that is declared counts as undeclared: it may be gone tomorrow.
+
+    Args:
+        workspace: the checkout.
+        imports: of its members.
+        cache: of members that declare all that they import.
+        prints: fingerprints of the workspace, if some were already made.
     """
     providers = dict(packages_distributions())
     providers |= {member.module: [member.name] for member in workspace.members.values()}
+    prints = prints or Fingerprints(workspace)
+    members = digest_of(*(f"{member.module} {member.name}" for member in workspace.members.values()))
     for member in workspace.members.values():
-        if member.module in imports.sources:
-            yield from _undeclared(workspace, member, imports, providers)
-            yield from _hidden(workspace, member)
+        if member.module not in imports.sources:
+            continue
+        tree = prints.tree(member.folder / "src" / member.module)
+        pyproject = (member.folder / "pyproject.toml").read_text(encoding="utf-8")
+        digest = None if tree is None else digest_of(tree.digest, pyproject, members, member.name)
+        if cache.get("dependencies", digest) == "declared":
+            continue
+        found = [*_undeclared(workspace, member, imports, providers), *_hidden(workspace, member)]
+        yield from found
+        if not found:
+            cache.put("dependencies", digest, "declared")
 
 
 def _undeclared(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from airnub_cli.cache import NO_CACHE, Cache
+from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
 from airnub_cli.check.committed_files import check_conflicts, check_plain_secrets
 from airnub_cli.check.conformance import check_lock, check_member, check_projects, check_registration
 from airnub_cli.check.descriptions import check_descriptions
@@ -33,9 +33,10 @@ def check_everything(workspace_root: Path, cache: Cache = NO_CACHE) -> list[Diag
         return told(broken)  # without a project file, nothing can be said of what stands on it
     workspace = Workspace.around(workspace_root)
     mistakes: list[Diagnostic] = []
+    departments = {member.module for member in workspace.members.values() if member.kind == "department"}
     for member in workspace.members.values():
         mistakes += check_member(workspace, member)
-        mistakes += check_test_isolation(workspace, member)
+        mistakes += check_test_isolation(member, departments)
         mistakes += check_dockerfile(member)
     mistakes += check_plain_secrets(workspace_root)
     mistakes += check_registration(workspace)
@@ -47,6 +48,7 @@ def check_everything(workspace_root: Path, cache: Cache = NO_CACHE) -> list[Diag
 
 def _imported(workspace: Workspace, cache: Cache) -> list[Diagnostic]:
     # They bring much, and Prefect where something is to be imported.
+    from airnub_cli.apply.variables import CheckedVariables
     from airnub_cli.check.environments import check_backend, check_stale, check_triggers, check_variables
     from airnub_cli.check.import_contracts import check_import_contracts, read_imports
     from airnub_cli.check.isolation import check_dependencies
@@ -55,17 +57,18 @@ def _imported(workspace: Workspace, cache: Cache) -> list[Diagnostic]:
 
     mistakes: list[Diagnostic] = []
     found: list[Diagnostic]
+    prints = Fingerprints(workspace)
     with importable(member.folder / "src" for member in workspace.members.values()):
         broken: set[str] = set()
-        if not _is_known(cache, "imports", digest := of_imports(workspace)):
+        if not _is_known(cache, "imports", digest := of_imports(workspace, prints)):
             found = []
-            imports = read_imports(workspace, found)
+            imports = read_imports(workspace, found, cache, prints)
             found += check_import_contracts(workspace.root, imports)
-            found += check_dependencies(workspace, imports)
+            found += check_dependencies(workspace, imports, cache, prints)
             _remember(cache, "imports", digest, found)
             mistakes += found
             broken = {member.module for member in workspace.members.values()} - imports.sources.keys()
-        checked = check_deployments(workspace, cache=cache)
+        checked = check_deployments(workspace, cache=cache, prints=prints)
         mistakes += checked.mistakes
         mistakes += check_triggers(checked.sources)
         stages: dict[str, list[str]] = {}
@@ -75,12 +78,12 @@ def _imported(workspace: Workspace, cache: Cache) -> list[Diagnostic]:
                 stages[source.department] = list((source.stages or {}).values())
         mistakes += check_data_contracts(workspace, broken)
         mistakes += check_variables(workspace, stages)
-        digest = of_backend(workspace)
+        digest = of_backend(workspace, prints)
         known = cache.get("backend", digest)
         if isinstance(known, list):
             mistakes += [CheckWarning(str(workspace.root / where), line, message) for where, line, message in known]
         else:
-            found = list(check_backend(workspace))
+            found = list(check_backend(workspace, CheckedVariables(workspace, cache, prints)))
             if not mistakes_in(found):
                 # Checkouts share the cache: places are kept relative to the root.
                 places = [Path(one.where).absolute().relative_to(workspace.root).as_posix() for one in found]

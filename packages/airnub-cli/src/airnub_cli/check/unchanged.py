@@ -9,7 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from airnub_cli.cache import Cache, Fingerprints, digest_of, read_tree
+from airnub_cli.cache import Cache, Fingerprints, digest_of
 from airnub_cli.check.report import CheckWarning, mistakes_in
 from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.workspace import Workspace, WorkspaceError, importable
@@ -22,20 +22,20 @@ _PLACEHOLDER = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _CONFIGURED = ("configs", "infra")
 
 
-def of_imports(workspace: Workspace) -> str | None:
+def of_imports(workspace: Workspace, prints: Fingerprints) -> str | None:
     """What decides who imports whom and may: the sources of all members, and all `pyproject.toml` files."""
     parts = [_of_file(workspace.root / "pyproject.toml")]
     for member in workspace.members.values():
-        sources = read_tree(member.folder / "src" / member.module)
+        sources = prints.tree(member.folder / "src" / member.module)
         if sources is None:
             return None
         parts += [member.name, str(member.folder), sources.digest, _of_file(member.folder / "pyproject.toml")]
     return digest_of(*parts)
 
 
-def of_backend(workspace: Workspace) -> str | None:
+def of_backend(workspace: Workspace, prints: Fingerprints) -> str | None:
     """What decides whether the backend's files are right: they, the settings of departments, and what fills them."""
-    imported = Fingerprints(workspace).imported()
+    imported = prints.imported()
     if imported is None:
         return None
     parts, names = [imported], set[str]()
@@ -66,7 +66,7 @@ def checkout_digest(root: Path) -> str | None:
     try:
         workspace = Workspace.around(root)
         with importable(member.folder / "src" for member in workspace.members.values()):
-            imported = of_backend(workspace)
+            imported = of_backend(workspace, Fingerprints(workspace))
     except (WorkspaceError, OSError):
         return None  # a mistake that the check itself reports
     # With the state of each: a file that git has may be a mistake where the same file is none outside of it.

@@ -59,6 +59,43 @@ def compile_environment(
     if found.mistakes:
         raise ConfigurationError(found.mistakes)
     environment = load_environment(workspace.root, name)
+    deployments = compile_deployments(workspace, environment, name, found, digest=digest, kind=kind, cache=cache)
+    value: dict[str, Any] = {"name": "airnub"}
+    if names := sorted(variables(deployments)):
+        value["build"] = [{GUARD: {"names": names}}]
+    if not deployments:
+        return _head(name, kind, environment) + _dumped(value | {"deployments": []})
+    by_source = zip(found.entries(), deployments, strict=True)
+    blocks = [
+        _block([one for _, one in group], cache) for _, group in groupby(by_source, lambda pair: pair[0].source.path)
+    ]
+    return f"{_head(name, kind, environment)}{_dumped(value)}{_KEY}{''.join(blocks)}"
+
+
+def compile_deployments(
+    workspace: Workspace,
+    environment: EnvironmentFile,
+    name: str,
+    found: Checked,
+    *,
+    digest: ImageDigest | None = None,
+    kind: PoolType | None = None,
+    cache: Cache = NO_CACHE,
+) -> list[dict[str, Any]]:
+    """Compile the deployments of an environment, without making text of them.
+
+    Args:
+        workspace: the checkout.
+        environment: the content of the environment's file.
+        name: of the environment.
+        found: the result of `check_deployments`, without a mistake.
+        digest: as in `compile_environment`.
+        kind: as in `compile_environment`.
+        cache: of the names of job variables.
+
+    Raises:
+        ConfigurationError: something is wrong somewhere; every mistake with its line.
+    """
     entries = found.entries()
     images = _Images(environment, digest)
     knows = functools.cache(lambda kind: job_variables(kind, cache))
@@ -76,16 +113,7 @@ def compile_environment(
     mistakes += _misplaced(name, environment, deployments, found.pools, where)
     if mistakes:
         raise ConfigurationError(mistakes)
-    value: dict[str, Any] = {"name": "airnub"}
-    if names := sorted(variables(deployments)):
-        value["build"] = [{GUARD: {"names": names}}]
-    if not deployments:
-        return _head(name, kind, environment) + _dumped(value | {"deployments": []})
-    by_source = zip(entries, deployments, strict=True)
-    blocks = [
-        _block([one for _, one in group], cache) for _, group in groupby(by_source, lambda pair: pair[0].source.path)
-    ]
-    return f"{_head(name, kind, environment)}{_dumped(value)}{_KEY}{''.join(blocks)}"
+    return deployments
 
 
 def _block(deployments: list[dict[str, Any]], cache: Cache) -> str:

@@ -170,7 +170,10 @@ def _placed(entry: DeploymentEntry) -> Iterator[Diagnostic]:
         found = "nothing" if image is None else repr(image)
         message = f"expected {expected}, found {found}; `--env` writes other ones"
         yield entry.mistake(message, "work_pool", "job_variables", "image")
-    for place, message in wrong_defaults("docker", mapping_at(entry.value, "work_pool", "job_variables")):
+    variables = mapping_at(entry.value, "work_pool", "job_variables")
+    # Without the image as expected, the others are the same in most departments, and looked at once.
+    others = {name: value for name, value in variables.items() if name != "image" or value != expected}
+    for place, message in wrong_defaults("docker", others):
         yield entry.mistake(message, "work_pool", "job_variables", *place)
 
 

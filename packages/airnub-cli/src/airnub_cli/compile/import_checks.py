@@ -31,16 +31,36 @@ from airnub_prefect.yaml_file import YamlFile
 
 
 def without_schemas() -> None:
-    """Make flows that this process imports have empty parameter schemas: such flows can be inspected, not deployed."""
+    """Make flows that this process imports have empty parameter schemas: such flows can be inspected, not deployed.
+
+    The model that validates a flow's parameters is made when it is needed: few deployments have parameters.
+    """
     from prefect import flows
     from prefect.utilities import callables
 
+    validated = vars(flows)["ValidatedFunction"]
     make, empty = callables.parameter_schema, callables.parameter_schema(_nothing)
 
     def quick(function: Callable[..., Any]) -> Any:
         return empty if _is_simple(function) else make(function)
 
-    vars(flows)["parameter_schema"] = quick
+    class LateValidation:
+        """The part of Prefect's class that a flow uses; a function that is not simple may be refused at once."""
+
+        def __init__(self, function: Callable[..., Any], config: Any = None) -> None:
+            self._make: Callable[[], Any] = lambda: validated(function, config)
+            if not _is_simple(function) or not all(map(_is_field, inspect.signature(function).parameters)):
+                self._make()
+
+        def validate_call_args(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return self._make().validate_call_args(args, kwargs)
+
+    vars(flows).update(parameter_schema=quick, ValidatedFunction=LateValidation)
+
+
+def _is_field(name: str) -> bool:
+    """Whether a parameter can be a field of a Pydantic model in any case."""
+    return not name.startswith(("_", "v__", "model_")) and not hasattr(BaseModel, name)
 
 
 def _nothing() -> None: ...
@@ -80,10 +100,11 @@ class _Verdict:
     stages: dict[str, str]
 
 
-def judged_sources(workspace: Workspace, registry: Registry, cache: Cache) -> list[DepartmentFile]:
+def judged_sources(
+    workspace: Workspace, registry: Registry, cache: Cache, prints: Fingerprints
+) -> list[DepartmentFile]:
     """Check the files of all departments; returns them sorted by department, each with its own mistakes."""
     named = {one.id: one for one in registry.departments}
-    prints = Fingerprints(workspace)
     found: dict[str, DepartmentFile] = {}
     waiting: list[tuple[Member, str | None]] = []
     departments = [member for member in workspace.members.values() if member.kind == "department"]

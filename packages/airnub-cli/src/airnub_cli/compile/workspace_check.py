@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airnub_cli.cache import NO_CACHE, Cache
+from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
 from airnub_cli.compile.department_file import DepartmentFile, DeploymentEntry, clashes, list_at, retagged, text_at
 from airnub_cli.compile.deployment_check import misplaced
 from airnub_cli.compile.import_checks import judged_sources
@@ -96,7 +96,10 @@ class Checked:
 
 
 def check_deployments(
-    workspace: Workspace, environment: Mapping[str, str] | None = None, cache: Cache = NO_CACHE
+    workspace: Workspace,
+    environment: Mapping[str, str] | None = None,
+    cache: Cache = NO_CACHE,
+    prints: Fingerprints | None = None,
 ) -> Checked:
     """Read and check all files that deployments are compiled from. No server is contacted.
 
@@ -106,6 +109,7 @@ def check_deployments(
         workspace: the checkout.
         environment: variables for placeholders; default: those of this process.
         cache: of departments that passed.
+        prints: fingerprints of the workspace, if some were already made.
     """
     environment = os.environ if environment is None else environment
     try:
@@ -113,7 +117,7 @@ def check_deployments(
     except ConfigurationError as error:
         return Checked([], {}, {}, _told(error.mistakes))
     with importable(member.folder / "src" for member in workspace.members.values()):
-        sources = judged_sources(workspace, registry, cache)
+        sources = judged_sources(workspace, registry, cache, prints or Fingerprints(workspace))
     names = pool_files(workspace.root)
     mistakes = list(_registered(workspace, registry, sources))
     for source in sources:

@@ -38,6 +38,8 @@ class Diagnostics:
     """All mistakes in the repository, collected before anything is sent."""
 
     found: list[Diagnostic] = field(default_factory=list)
+    read: dict[Path, YamlFile | ConfigurationError] = field(default_factory=dict)
+    """Files that were read before, which several environments share."""
 
     def add(self, file: YamlFile, place: Place, message: str) -> None:
         """Add a mistake with its place."""
@@ -45,13 +47,14 @@ class Diagnostics:
 
     def file(self, path: Path) -> YamlFile | None:
         """Read a file; `None` if it is not valid YAML."""
-        try:
-            file = read_yaml(Path(shown(path)))
-        except ConfigurationError as error:
-            self.found += error.mistakes
-            return None
+        if path not in self.read:
+            try:
+                self.read[path] = read_yaml(Path(shown(path)))
+            except ConfigurationError as error:
+                self.read[path] = error
+        file = self.read[path]
         self.found += file.mistakes
-        return file
+        return None if isinstance(file, ConfigurationError) else file
 
     def raise_if_any(self) -> None:
         """Raise an error with all mistakes.

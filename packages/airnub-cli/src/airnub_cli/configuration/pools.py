@@ -55,16 +55,21 @@ def job_variables(kind: PoolType, cache: Cache = NO_CACHE) -> list[str]:
     return names
 
 
+_RIGHT: set[str | None] = set()
+"""Digests of defaults without a mistake: most departments have the same."""
+
+
 def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any], cache: Cache = NO_CACHE) -> list[tuple[Place, str]]:
     """Find job variables that a worker of this type does not accept, each with its place."""
     try:
         digest = digest_of(kind, json.dumps(defaults, sort_keys=True))
     except TypeError:
         digest = None
-    if cache.get("defaults", digest) == "right":
+    if digest in _RIGHT or cache.get("defaults", digest) == "right":
         return []
     found = list(_wrong_defaults(kind, defaults))
     if not found:
+        _RIGHT.update({digest} - {None})
         cache.put("defaults", digest, "right")
     return found
 
