@@ -273,7 +273,7 @@ class CurlHandle:
     def begin_if_silent(self) -> None:
         """Process the headers of a response whose body has not begun.
 
-        Not behind a proxy: its own response comes first, and cannot be told apart here.
+        Not behind a proxy: its own response comes first, and cannot be distinguished here.
 
         Raises:
             ItemError: as `ResponseReader.begin`.
