@@ -27,10 +27,11 @@ from airnub_core.http.request import Response
 from airnub_core.items import Item
 from airnub_core.sample_site import Reply
 from airnub_core.store.clock import time_of, timestamp
-from airnub_core.store.factory import Staging, open_for_writing
+from airnub_core.store.factory import open_for_writing
 from airnub_core.store.index import Run, SqliteIndex
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.stager import Stager
+from airnub_core.store.staging import Staging
 from airnub_core.store.withdrawal import Withdrawal, withdraw
 
 URL = "https://example.org/data/weather.csv?token=s3cret"

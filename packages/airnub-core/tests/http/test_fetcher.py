@@ -42,8 +42,8 @@ from airnub_core.http.fetcher import Fetcher
 from airnub_core.http.limits import MAX_INTERIM
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed
-from airnub_core.store.factory import Staging
 from airnub_core.store.manifest import Manifest
+from airnub_core.store.staging import Staging
 
 MIB = 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\n"

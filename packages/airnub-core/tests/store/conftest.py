@@ -10,9 +10,9 @@ from answers import answered, requested
 
 from airnub_core.store import durability
 from airnub_core.store.clock import timestamp
-from airnub_core.store.factory import Staging
 from airnub_core.store.manifest import Manifest, url_digest
 from airnub_core.store.stager import Stager
+from airnub_core.store.staging import Staging
 from airnub_core.store.write_ahead_log import WriteAheadLog
 
 

@@ -12,12 +12,12 @@ from airnub_common import digest_of
 from airnub_core import ContentStore, open_store, verify
 from airnub_core.errors import StoreError
 from airnub_core.store import write_ahead_log
-from airnub_core.store.factory import Staging
 from airnub_core.store.index import IndexRow
 from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo, write_resume_info
 from airnub_core.store.recovery import read_intent_logs, recover, write_intent_log
+from airnub_core.store.staging import Staging
 from airnub_core.store.write_ahead_log import logs_in
 
 URL = "http://h/a"

@@ -2,12 +2,13 @@
 
 protocol          the methods of a store
 location          where a store is
-factory           opens a store with its index and the staging folder of a process, in which bytes arrive
+factory           opens a store with its index and the staging folder of a process
 layout            paths and names of objects, manifests and sources
 objects           a store in a folder
 bucket_store      a store in object storage, based on `bucket`
 reader            reading and validating objects, shared by both
 manifest          where bytes came from
+staging           the locked folder of a process in which bytes arrive
 stager            hashes a body and writes it into a staging folder, with its manifest
 write_ahead_log   a log of small bodies, written before they are published
 durability        one sync per batch; a sync deferred to the next run
