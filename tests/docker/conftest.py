@@ -1,4 +1,4 @@
-"""What the tests with Docker share: an engine, or a reason why there is none; images; a whole system of its own."""
+"""Shared fixtures of the tests with Docker: an engine or the reason to skip, images, and a separate whole system."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ REQUIRED = bool(os.environ.get("CI") or os.environ.get("AIRNUB_CI_REQUIRE_DOCKER
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """All tests of this folder need an engine, and run in the order they are written: a system is up once, for all."""
+    """All tests of this folder need an engine, and run in the order of the files: one system serves all of them."""
     here = [item for item in items if Path(__file__).parent in item.path.parents]
     for item in here:
         item.add_marker(pytest.mark.docker)
@@ -66,7 +66,7 @@ def images(engine):
 
 @pytest.fixture(scope="session")
 def system(images, tmp_path_factory):
-    """One for all: what a test breaks it mends. It is gone with its data afterwards, also when a test fails."""
+    """One system for all tests: a test that breaks something repairs it. It is removed with its data afterwards."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("clone")
@@ -82,14 +82,14 @@ def system(images, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def up(system):
-    """Everything is healthy when the first test begins."""
+    """Everything is healthy before the first test."""
     system.compose("up", "--wait", "--quiet-pull")
     return system
 
 
 @pytest.fixture
 def slow(up):
-    """The id of a pipeline that fetches everything anew, slowly, and is in the middle of it."""
+    """The id of a pipeline run that fetches everything again, slowly, and is still running."""
     [variable] = [
         one["value"] for one in up.post("/variables/filter", {}) if one["name"] == "dept_project_alpha_ingestion_config"
     ]

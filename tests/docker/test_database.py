@@ -1,4 +1,4 @@
-"""The databases of the system: who reaches them, as which role, with which password."""
+"""The databases of the system: which containers can connect to them, as which role, with which password."""
 
 import json
 import subprocess
@@ -12,18 +12,18 @@ ROLE = "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname 
 
 
 def sql(system, statement, service="postgres", database="prefect"):
-    """What the superuser finds."""
+    """The result of a query by the superuser."""
     arguments = ("psql", "-U", "postgres", "-d", database, "-Atc", statement)
     return system.compose("exec", "-T", service, *arguments).stdout.strip()
 
 
 def password(system):
-    """That of Prefect's role, as the server reads it."""
+    """The password of Prefect's role, as the server reads it."""
     return system.compose("exec", "-T", "server", "cat", "/run/database/password").stdout
 
 
 def connects(network, host, port):
-    """Whether a container of a run reaches a port; it is in the network of the runs, as `_docker.yaml` says."""
+    """Whether the container of a run can connect to a port; it is in the network of the runs, as in `_docker.yaml`."""
     code = f"import socket; socket.create_connection(('{host}', {port}), timeout=4)"
     return docker("run", "--rm", "--network", network, DEPARTMENT, "python", "-c", code, check=False).returncode == 0
 
@@ -39,7 +39,7 @@ def test_a_run_reaches_the_server_and_not_its_database(up):
 
 
 def test_prefects_role_owns_its_database_and_no_more(up):
-    """It is neither a superuser nor may it make databases or roles; others may not enter its database."""
+    """It is not a superuser and cannot create databases or roles; other roles cannot connect to its database."""
     assert sql(up, ROLE) == "f|f|f"
     assert sql(up, "SELECT pg_get_userbyid(datdba), datacl FROM pg_database WHERE datname = 'prefect'") == (
         "prefect|{prefect=CTc/prefect}"
@@ -47,7 +47,7 @@ def test_prefects_role_owns_its_database_and_no_more(up):
 
 
 def test_the_password_is_random_and_in_no_environment(up):
-    """Containers that can be looked at do not show it; a department's has nothing of the server at all."""
+    """No container's environment has it; a department's container has none of the server's variables."""
     found = password(up)
     assert len(found) >= 32
     containers = up.compose("ps", "--all", "--quiet").stdout.split()
@@ -58,7 +58,7 @@ def test_the_password_is_random_and_in_no_environment(up):
 
 
 def test_a_password_is_rotated(up):
-    """The database takes a new one, the server works with it, and the old one is refused."""
+    """The database has a new password, the server uses it, and the old one is rejected."""
     before = password(up)
     command = [sys.executable, "-m", "airnub_cli", "rotate", "database"]
     done = subprocess.run(command, cwd=up.folder, env=up.environment, capture_output=True, text=True, check=False)
@@ -75,7 +75,7 @@ def test_a_password_is_rotated(up):
 
 @pytest.fixture
 def earlier(images, tmp_path):
-    """A system of which there is nothing but the volume of a database, as earlier versions made it."""
+    """A system that only has the volume of a database, as earlier versions created it."""
     name = f"airnub-test-{uuid4().hex[:8]}"
     system = System(name, 0, ROOT)
     docker(
@@ -100,7 +100,7 @@ def earlier(images, tmp_path):
 
 
 def test_a_database_of_an_earlier_version(earlier):
-    """It goes on with its password, and is warned; its role owns what it had, and is not a superuser any more."""
+    """It keeps its password, with a warning; its role owns its objects, and is no longer a superuser."""
     for _ in range(2):
         earlier.compose("up", "--wait", "postgres")
         assert sql(earlier, ROLE) == "f|f|f"

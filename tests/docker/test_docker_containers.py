@@ -1,4 +1,4 @@
-"""Containers of runs on a real engine: those that were never started are removed, and how others ended is said."""
+"""Containers of runs on a real engine: unstarted ones are removed, and how others ended is reported."""
 
 import queue
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from docker_system import PREFECT, docker, wait_for
 
 @pytest.fixture
 def pool(images):
-    """The id of a pool that nothing else has; containers of it, and of pools of its name, are gone afterwards."""
+    """The id of a unique pool; its containers, and those of pools with its name, are removed afterwards."""
     number = uuid4()
     yield number
     name = f"label=io.prefect.work-pool-name={name_of(number)}"
@@ -20,12 +20,12 @@ def pool(images):
 
 
 def name_of(pool):
-    """Of a pool."""
+    """The name of a pool."""
     return f"pool-{pool.hex[:8]}"
 
 
 def labels(pool, run, worker, name=None):
-    """As prefect-docker gives them."""
+    """Labels as prefect-docker sets them."""
     values = {
         "flow-run-id": run, "work-pool-id": pool, "work-pool-name": name or name_of(pool), "worker-name": worker,
     }  # fmt: skip
@@ -33,14 +33,14 @@ def labels(pool, run, worker, name=None):
 
 
 def create(pool, *, worker="me", name=None):
-    """A container that is not started; its run."""
+    """Create a container without starting it; returns its run."""
     run = uuid4()
     docker("create", *labels(pool, run, worker, name), PREFECT, "true")
     return run
 
 
 def test_what_was_never_started_is_removed(pool):
-    """Of this worker's predecessor at once; what another worker is about to start, and what is submitted here, stay."""
+    """A predecessor's container at once, but none that a different worker or this one is about to start."""
     from airnub_prefect.docker_containers import remove_unstarted_containers
 
     left, of_another, submitted = create(pool), create(pool, worker="another"), create(pool)
@@ -52,7 +52,7 @@ def test_what_was_never_started_is_removed(pool):
 
 
 def test_a_pool_of_the_same_name_on_another_server_is_left_alone(pool):
-    """Of a second system on this engine, whose worker is about to start its container."""
+    """A second system on this engine, whose worker is about to start its container."""
     from airnub_prefect.docker_containers import remove_unstarted_containers
 
     ours, others = create(pool), uuid4()
@@ -62,7 +62,7 @@ def test_a_pool_of_the_same_name_on_another_server_is_left_alone(pool):
 
 
 def test_what_runs_is_left_alone(pool):
-    """And is known to run."""
+    """And is reported as running."""
     from airnub_prefect.docker_containers import has_container, remove_unstarted_containers
 
     run = uuid4()
@@ -84,7 +84,7 @@ GREEDY = "x = bytearray(500 * 2**20)"
     ],
 )
 def test_the_end_of_a_container_is_said(pool, command, status, out_of_memory):
-    """By the engine's events, after it was removed too; out of memory only where the limit was reached."""
+    """From the engine's events, also after its removal; out of memory only if the limit was reached."""
     from airnub_prefect.docker_containers import ContainerExit, ContainerExits
 
     ends, run = queue.Queue(), uuid4()

@@ -1,4 +1,4 @@
-"""Images as they are built: what is in them, what is not, and who they run as."""
+"""Built images: their contents, and the user that they run as."""
 
 import json
 import re
@@ -26,19 +26,19 @@ def python(image, code, *options):
 
 @pytest.mark.parametrize("image", [DEPARTMENT, PREFECT, SETUP])
 def test_it_runs_as_a_user_that_may_not_write_its_code(image):
-    """Not as root, and the environment is not its own."""
+    """Not as root, and the user does not own the environment."""
     assert python(image, "import os, sys; print(os.getuid(), os.access(sys.prefix, os.W_OK))") == "10001 False"
 
 
 @pytest.mark.parametrize("options", [(), ("--user", "4242:4242"), ("--read-only", "--tmpfs", "/tmp")])
 def test_every_flow_can_be_imported(options):
-    """As any user, and with a root file system that cannot be written."""
+    """As any user, and with a read-only root file system."""
     done = run(DEPARTMENT, "project-alpha", "list", "--json", options=(*options, "--network", "none"))
     assert [row["stage"] for row in json.loads(done.stdout)] == ["ingestion", "processing", "analysis", "pipeline"]
 
 
 def test_it_needs_nothing_of_root():
-    """No capability, no new privileges, no network."""
+    """It runs without capabilities, new privileges and a network."""
     options = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
     assert (
         "project-alpha-ingestion"
@@ -54,7 +54,7 @@ def test_it_needs_nothing_of_root():
 
 
 def test_a_department_holds_its_own_code_alone():
-    """Neither another department nor the workspace's command, nor what research needs; no sources beside it."""
+    """No other department, no `airnub` command, no research dependencies, and no sources outside of the package."""
     names = set(json.loads(python(DEPARTMENT, _PACKAGES)))
     assert {"project-alpha", "airnub-common", "airnub-core", "airnub-prefect", "prefect"} <= names
     assert not names & {"department-template", "airnub-cli", "prefect-docker", "scikit-learn", "pytest", "uv"}
@@ -64,7 +64,7 @@ def test_a_department_holds_its_own_code_alone():
 
 
 def test_the_server_and_workers_hold_no_department():
-    """Only what they are."""
+    """They only have their own packages."""
     names = set(json.loads(python(PREFECT, _PACKAGES)))
     assert {"prefect", "prefect-docker", "airnub-prefect"} <= names
     assert not names & {"project-alpha", "department-template", "airnub-cli", "matplotlib"}
@@ -78,7 +78,7 @@ _PACKAGES = (
 
 @pytest.mark.parametrize("image", [DEPARTMENT, PREFECT])
 def test_versions_are_those_of_the_lock(image):
-    """All of them, whatever the registry has by now; links to sources there are none."""
+    """For every package, independent of the registry; none is a link to sources."""
     lock = (ROOT / "uv.lock").read_text()
     locked = set(re.findall(r'name = "([^"]+)"\nversion = "([^"]+)"', lock))
     code = (
@@ -94,13 +94,13 @@ def test_versions_are_those_of_the_lock(image):
 
 @pytest.mark.parametrize("image", [DEPARTMENT, PREFECT])
 def test_there_are_no_tools_to_build_with(image):
-    """Nothing to compile or install with but what the base image has."""
+    """No compilers or installers, except those of the base image."""
     assert run(image, "sh", "-c", f"for one in {' '.join(TOOLS)}; do command -v $one; done; true").stdout == ""
 
 
 @pytest.mark.parametrize("image", [DEPARTMENT, PREFECT, SETUP])
 def test_there_are_no_secrets(image, tmp_path):
-    """Neither in its history nor in its files, though the checkout that it was built from has a `.env`."""
+    """Neither in its history nor in its files, although its checkout has a `.env`."""
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image).stdout
     environment = docker("image", "inspect", "--format", "{{json .Config.Env}}", image).stdout
     assert not re.search(r"(?i)password|token|secret(?!,id=uv\.toml)|api_key", history + environment)
@@ -112,7 +112,7 @@ def test_there_are_no_secrets(image, tmp_path):
 
 
 def test_a_secret_of_the_checkout_stays_there(tmp_path):
-    """The context that builds read holds what `.dockerignore` names, and no more."""
+    """The build context only has files that `.dockerignore` lists."""
     shutil.copy(ROOT / ".dockerignore", tmp_path)
     wanted = ["uv.lock", "packages/a/src/a/x.py", "departments/d/apt-packages.txt", "configs/variables/d/s.yaml"]
     unwanted = [
@@ -145,7 +145,7 @@ def test_a_secret_of_the_checkout_stays_there(tmp_path):
 
 @pytest.mark.parametrize("image", [DEPARTMENT, PREFECT, SETUP])
 def test_labels_are_right_or_absent(image):
-    """As the Open Container Initiative names them; Compose, which built it, does not know the commit."""
+    """Labels of the Open Container Initiative; Compose, which built the image, does not set the commit."""
     labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", image).stdout)
     assert labels["org.opencontainers.image.title"].startswith("airnub ")
     assert "unknown" not in labels.values()
@@ -153,7 +153,7 @@ def test_labels_are_right_or_absent(image):
 
 @pytest.mark.parametrize("image", [DEPARTMENT, PREFECT, SETUP])
 def test_nothing_installs_packages_or_gives_rights(image):
-    """No pip, no apt, no file that is setuid or setgid."""
+    """No pip, no apt, no setuid or setgid file."""
     tools = "-path */bin/pip* -o -path */bin/apt* -o -path *-packages/pip -o -name ensurepip"
     as_root = ("--user", "root", "--entrypoint", "find")
     assert run(image, "/", "-xdev", "(", *tools.split(), ")", options=as_root).stdout == ""
@@ -161,7 +161,7 @@ def test_nothing_installs_packages_or_gives_rights(image):
 
 
 def test_a_lock_line_of_another_department_changes_no_layer(tmp_path):
-    """Nor the id of the image; a line of its own does."""
+    """Nor the id of the image; a line of its own packages does."""
 
     def build():
         command = ["docker", "buildx", "build", "--quiet", "--load", "--file", "infra/docker/Dockerfile"]
@@ -189,7 +189,7 @@ def test_a_lock_line_of_another_department_changes_no_layer(tmp_path):
 
 
 def test_a_flow_that_cannot_be_imported_makes_no_image(tmp_path):
-    """The build fails with the reason; so does the command, with exit status 1."""
+    """The build fails with the reason, and `airnub images` exits with 1."""
     copied = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
         "\n"
     )
@@ -206,7 +206,7 @@ def test_a_flow_that_cannot_be_imported_makes_no_image(tmp_path):
 
 
 def test_layers_that_departments_share_do_not_know_for_whom_they_are():
-    """A build argument that is the department's would make a copy of them for each; only the check of flows has it."""
+    """The department's build argument would make a separate copy of them; only the check of flows uses it."""
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", DEPARTMENT).stdout
     knowing = [line for line in history.splitlines() if line.startswith("RUN |")]
     assert [line for line in knowing if "airnub_prefect.import_check" not in line] == []

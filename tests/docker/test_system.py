@@ -1,4 +1,4 @@
-"""The whole system from a checkout: one command, then every deployment runs to Completed, and its data is there."""
+"""The whole system from a checkout: after one command, every deployment runs to Completed, and its data exists."""
 
 import json
 import re
@@ -38,13 +38,13 @@ def test_every_deployment_is_ready(up):
 
 
 def test_ports_are_on_loopback(up):
-    """And only the server's is open at all."""
+    """Only the server's port is published."""
     open_ports = docker("ps", "--filter", f"network={up.name}", "--format", "{{.Ports}}").stdout
     assert re.findall(r"(\S+):\d+->(\d+)/tcp", open_ports) == [("127.0.0.1", "4200")]
 
 
 def test_the_ui_finds_the_api(up):
-    """Where a browser has it, not where containers do."""
+    """At the URL for browsers, not at the one for containers."""
     assert up.get("/ui-settings", up.ui)["api_url"].replace("localhost", "127.0.0.1") == up.url
 
 
@@ -62,7 +62,7 @@ def test_a_stage_runs_in_a_container_of_its_department(up, stage):
 
 
 def test_the_data_is_in_the_volume(up):
-    """Objects are whole, and there is a report."""
+    """Objects are valid, and there is a report."""
     listed = json.loads(up.in_data("project-alpha", "store", "ls", "--store", "/data/data/project_alpha", "--json"))
     assert len(listed) >= 7
     up.in_data("project-alpha", "store", "verify", "--store", "/data/data/project_alpha")
@@ -70,12 +70,12 @@ def test_the_data_is_in_the_volume(up):
 
 
 def test_containers_of_runs_do_not_pile_up(up):
-    """They are removed when they have ended."""
+    """They are removed when they end."""
     wait_for(lambda: not up.containers_of_runs(), "no container of a run")
 
 
 def test_up_again_changes_nothing_that_runs(up):
-    """Setup says it all once more; containers are the same."""
+    """Setup applies everything again; containers are the same."""
     before = up.compose("ps", "--quiet", "server", "postgres", "site").stdout
     up.compose("up", "--wait")
     assert up.compose("ps", "--quiet", "server", "postgres", "site").stdout == before
@@ -83,7 +83,7 @@ def test_up_again_changes_nothing_that_runs(up):
 
 
 def limits(*containers):
-    """Of each: processors, processes, bytes of memory."""
+    """Limits of each container: processors, processes, bytes of memory."""
     form = "{{.HostConfig.CpuQuota}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.Memory}}"
     lines = docker("inspect", "--format", form, *containers).stdout.splitlines()
     rows = [[int(one) for one in line.split()] for line in lines]
@@ -91,7 +91,7 @@ def limits(*containers):
 
 
 def test_a_service_is_bounded(up):
-    """By the engine, and not in the file alone."""
+    """By the engine, not only in the file."""
     for processors, processes, memory in limits(*up.compose("ps", "--all", "--quiet").stdout.split()):
         assert processors == 1
         assert 0 < processes <= 4096
@@ -100,7 +100,7 @@ def test_a_service_is_bounded(up):
 
 
 def test_a_killed_container_is_a_crashed_run(up):
-    """By itself, with the reason; what was killed had limits."""
+    """Without further action, with the reason; the container had limits."""
     run = up.start("project-alpha-pipeline")
     killed = wait_for(lambda: up.container_of(run), run)
     assert limits(killed) == [(2, 1024, 2**31)]
@@ -111,7 +111,7 @@ def test_a_killed_container_is_a_crashed_run(up):
 
 
 def test_a_worker_that_is_stopped_waits_for_its_runs(up):
-    """The run completes, its container is gone, and the worker ends with 0."""
+    """The run completes, its container is removed, and the worker exits with 0."""
     run = up.start("project-alpha-pipeline")
     wait_for(lambda: up.container_of(run), run)
     up.compose("stop", "worker-project-alpha")
@@ -122,7 +122,7 @@ def test_a_worker_that_is_stopped_waits_for_its_runs(up):
 
 
 def test_the_worker_is_not_root(up):
-    """It opens the socket by its group alone, with no capability."""
+    """It opens the socket only by its group, without capabilities."""
     status = up.compose("exec", "-T", "worker-project-alpha", "cat", "/proc/1/status").stdout
     assert re.search(r"Uid:\s+10001\s+10001\s+10001\s+10001", status)
     assert set(re.findall(r"Cap\w+:\s+(\w+)", status)) == {"0" * 16}

@@ -1,4 +1,4 @@
-"""A backup of a system with a run in flight, restored into an empty one: runs, stores and datasets are the same."""
+"""A backup of a system with a run in flight, restored into an empty one: runs, stores and datasets are equal."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ LOOKS = (
 
 
 def airnub(system, *arguments, check=True):
-    """A command of the workspace, as an operator of this system types it."""
+    """Run a command of the workspace as this system's operator."""
     command = [sys.executable, "-m", "airnub_cli", *map(str, arguments)]
     done = subprocess.run(
         command, env=system.environment, cwd=system.folder, capture_output=True, text=True, check=False
@@ -27,26 +27,26 @@ def airnub(system, *arguments, check=True):
 
 
 def looks(system):
-    """What the department's commands print of its data."""
+    """Outputs of the department's commands that show its data."""
     return [system.in_data("project-alpha", *words, "--json") for words in LOOKS]
 
 
 def ended(system):
-    """Every run that has ended, with its state."""
+    """Every ended run with its state."""
     asked = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED"]}}}}
     return {run["id"]: run["state"]["type"] for run in system.post("/flow_runs/filter", asked)}
 
 
 @pytest.fixture(scope="module")
 def before(up):
-    """The runs that have ended before the backup."""
+    """The runs that had ended before the backup."""
     up.completes(up.start("project-alpha-pipeline"))
     return ended(up)
 
 
 @pytest.fixture(scope="module")
 def vault(up, before, tmp_path_factory):
-    """With a backup that was made while a run was in flight."""
+    """A vault with a backup that was made while a run was in flight."""
     folder = tmp_path_factory.mktemp("vault")
     run = up.start("project-alpha-pipeline")
     wait_for(lambda: up.container_of(run), f"a container of the run {run}")
@@ -58,7 +58,7 @@ def vault(up, before, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def second(up, tmp_path_factory):
-    """A machine on which nothing of the system is but its images."""
+    """A machine with only the system's images."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("second")
@@ -71,27 +71,27 @@ def second(up, tmp_path_factory):
 
 
 def test_an_empty_machine_is_as_the_one_that_was_backed_up(up, before, vault, second):
-    """Runs that had ended, objects, versions of datasets; then it goes on by itself."""
+    """It has the ended runs, objects and versions of datasets, and continues by itself."""
     expected = looks(up)
     done = json.loads(airnub(second, "restore", vault, "--json").stdout)
     assert done["replaced"] == []
     assert [one["path"] for one in done["verified"]["stores"]] == ["data/project_alpha"]
     assert {one["path"].rpartition("/")[2] for one in done["verified"]["tables"]} >= {"noaa_daily_weather"}
     second.compose("up", "-d", "--wait", "--no-build")
-    # The run that was in flight has lost its process, and is crashed sooner or later.
+    # The run that was in flight has no process any more, and will be marked as Crashed.
     assert before.items() <= ended(second).items()
     assert looks(second) == expected
     second.completes(second.start("project-alpha-processing"))
 
 
 def test_a_second_backup_copies_little(up, vault):
-    """Objects and files of datasets are there already."""
+    """Objects and files of datasets are not copied again."""
     made = json.loads(airnub(up, "backup", vault, "--json").stdout)
     assert made["copied"]["files"] < made["files"] / 4
 
 
 def test_a_system_that_runs_is_not_overwritten(up, vault):
-    """The services that run are named."""
+    """The error lists the running services."""
     done = airnub(up, "restore", vault, "--replace", check=False)
     assert done.returncode == 1
     assert "expected nothing but postgres to run, found" in done.stderr

@@ -1,4 +1,4 @@
-"""An upgrade while runs are in flight, a server that is away, workers and runs that are killed."""
+"""An upgrade while runs are in flight, a server that is down, and killed workers and runs."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 @pytest.fixture
 def edited(up):
-    """A shared package with one comment more: every image is made anew, and so is every container."""
+    """A shared package with one more comment, so that every image and every container is replaced."""
     file = up.folder / SHARED
     before = file.read_text()
     file.write_text(f"{before}\n# {time.time()}\n")
@@ -25,7 +25,7 @@ def edited(up):
 
 
 def upgrade(system, *arguments):
-    """The documented command: exit status, and all that it said."""
+    """Run the documented command; returns its exit status and output."""
     done = subprocess.run(
         [sys.executable, "-m", "airnub_cli", "upgrade", *arguments],
         cwd=system.folder, env=system.environment, capture_output=True, text=True, check=False,
@@ -34,7 +34,7 @@ def upgrade(system, *arguments):
 
 
 class Watch:
-    """Asks the API whether it is ready, four times a second."""
+    """Polls whether the API is ready, four times a second."""
 
     def __init__(self, system):
         self._url, self._stop = f"{system.url}/ready", threading.Event()
@@ -61,7 +61,7 @@ class Watch:
 
 
 def is_ready(system):
-    """Whether the API says so."""
+    """Whether the API is ready."""
     try:
         with urllib.request.urlopen(f"{system.url}/ready", timeout=5):
             return True
@@ -70,12 +70,12 @@ def is_ready(system):
 
 
 def containers(system):
-    """Ids of all that run."""
+    """Ids of all running containers."""
     return system.compose("ps", "--quiet").stdout
 
 
 def worker_process(system):
-    """The id of the worker's process on this machine: killed there, it is started again as after any death."""
+    """The id of the worker's process on this machine; Docker restarts it after a kill."""
     [container] = system.compose("ps", "--quiet", "worker-project-alpha").stdout.split()
     return int(docker("inspect", "--format", "{{.State.Pid}}", container).stdout)
 
@@ -86,14 +86,14 @@ def workers(system):
 
 
 def test_an_upgrade_loses_no_run(up, slow, edited):
-    """The run goes on and completes; the API is away as for a restart of the server; again nothing is restarted."""
+    """The run completes; the API is down for one restart of the server; a second upgrade restarts nothing."""
     with Watch(up) as restart:
         up.compose("restart", "server")
         wait_for(lambda: is_ready(up), "the API")
     with Watch(up) as watch:
         code, said = upgrade(up)
     assert code == 0, said
-    # 30 s are plenty, unless the machine is so busy that a restart alone takes long.
+    # 30 s are enough, unless the machine is so busy that a restart takes longer.
     assert watch.longest < max(30, 3 * restart.longest)
     assert up.state(slow)["type"] in {"RUNNING", "COMPLETED"}
     assert workers(up) == {"project-alpha-1": "ONLINE"}
@@ -104,7 +104,7 @@ def test_an_upgrade_loses_no_run(up, slow, edited):
 
 
 def test_what_cannot_be_kept_is_said_before_anything_is_stopped(up, slow):
-    """A new password of the API: the run has the old one."""
+    """After a change of the API's password, the run would still have the old one."""
     before = containers(up)
     up.environment["AIRNUB_AUTH"] = "me:another"
     try:
@@ -120,7 +120,7 @@ def test_what_cannot_be_kept_is_said_before_anything_is_stopped(up, slow):
 
 
 def test_no_build_builds_nothing(up, edited):
-    """Also not for the question whether the new server can use the database."""
+    """Not even for the check whether the new server can use the database."""
     before = docker("image", "inspect", "--format", "{{.Id}}", PREFECT).stdout
     up.environment["AIRNUB_RETENTION_DAYS"] = "60"
     try:
@@ -133,7 +133,7 @@ def test_no_build_builds_nothing(up, edited):
 
 
 def test_a_killed_run_says_so_and_ends_its_subflow_runs(up, slow):
-    """`killed (signal 9)`, not out of memory, and within a minute no run of it is Running."""
+    """`killed (signal 9)`, not out of memory; within a minute none of its subflow runs is Running."""
     wait_for(lambda: subflows(up, slow), "a subflow run")
     docker("kill", "--signal", "KILL", up.container_of(slow))
     state = up.end_of(slow)
@@ -144,19 +144,19 @@ def test_a_killed_run_says_so_and_ends_its_subflow_runs(up, slow):
 
 
 def subflows(system, run):
-    """Of a run."""
+    """The subflow runs of a run."""
     return system.post("/flow_runs/filter", {"flow_runs": {"parent_flow_run_id": {"any_": [run]}}})
 
 
 def test_out_of_memory_is_said_where_the_engine_says_so(up):
-    """A run with too little memory to start."""
+    """For a run with too little memory to start."""
     state = up.end_of(up.start("project-alpha-analysis", job_variables={"mem_limit": "40m", "memswap_limit": "40m"}))
     assert state["type"] == "CRASHED"
     assert "out of memory: the engine reports" in state["message"]
 
 
 def test_a_run_whose_worker_dies_before_it_starts_is_crashed(up):
-    """Its slot is free, and its container is gone."""
+    """Its slot is free, and its container is removed."""
     events = subprocess.Popen(
         ["docker", "events", "--filter", "event=create", "--filter", "label=io.prefect.work-pool-name=project-alpha",
          "--format", "{{.ID}}"], stdout=subprocess.PIPE, text=True,
@@ -181,7 +181,7 @@ def test_a_run_whose_worker_dies_before_it_starts_is_crashed(up):
 @pytest.mark.slow
 @pytest.mark.skipif("AIRNUB_OUTAGE_SECONDS" not in os.environ, reason="takes as many seconds, and some minutes")
 def test_a_server_that_is_away_for_minutes_loses_no_run(up, slow):
-    """One that ends in the outage, too."""
+    """Not even one that ends during the outage."""
     up.compose("stop", "server")
     time.sleep(int(os.environ["AIRNUB_OUTAGE_SECONDS"]))
     up.compose("start", "server")

@@ -1,4 +1,4 @@
-"""A system that is watched, has TLS in front, pulls from a private registry, and has workers on a second machine."""
+"""A system with metrics, JSON logs, TLS, a private registry, and workers on a second machine."""
 
 import json
 import os
@@ -49,14 +49,14 @@ for url in sys.argv[1:]:
 
 @pytest.fixture(scope="module")
 def port():
-    """A free one."""
+    """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return free.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def watched(up, port):
-    """The system with JSON as its logs, and TLS for all addresses of this machine."""
+    """The system with JSON logs, and with TLS on all addresses of this machine."""
     before = dict(up.environment)
     up.environment |= {
         "AIRNUB_LOG_FORMAT": "json", "CADDY_IMAGE": image(CADDY),
@@ -67,14 +67,14 @@ def watched(up, port):
     up.compose("--profile", "tls", "rm", "--force", "--stop", "tls")
     # Without the profile `down --volumes` does not know of it.
     docker("volume", "rm", f"{up.name}_caddy")
-    # Whatever comes next finds the rest as it is: only the format of logs differs, until its next `up`.
+    # Later tests find everything as before, except for the format of logs until their next `up`.
     up.environment.clear()
     up.environment |= before
 
 
 @pytest.fixture(scope="module")
 def authority(watched, tmp_path_factory):
-    """The certificate of Caddy's own authority."""
+    """The certificate of Caddy's CA."""
     file = tmp_path_factory.mktemp("authority") / "root.crt"
     found = "/data/caddy/pki/authorities/local/root.crt"
     wait_for(lambda: watched.compose("cp", f"tls:{found}", str(file), check=False).returncode == 0, "a certificate")
@@ -82,7 +82,7 @@ def authority(watched, tmp_path_factory):
 
 
 def test_metrics_of_the_server_and_of_a_worker(watched):
-    """As Prometheus reads them, from inside of the network; no port of a worker is open outside."""
+    """As Prometheus reads them, from inside the network; no worker's port is published."""
     urls = ("http://server:4200/api/metrics", "http://worker-project-alpha:9464/metrics")
     ask = ("exec", "-T", "site", "python", "-c", METRICS, *urls)
     wait_for(lambda: "airnub_pool_late_runs{" in watched.compose(*ask).stdout, "late runs, counted once")
@@ -95,7 +95,7 @@ def test_metrics_of_the_server_and_of_a_worker(watched):
 
 
 def test_every_line_of_server_worker_and_run_is_an_object(watched):
-    """As Docker's driver has written it; a run that fails has its traceback inside of one."""
+    """As Docker's driver wrote it; the object of a failed run contains its traceback."""
     run = watched.start("project-alpha-ingestion", parameters={"sources": ["no_such_source"]})
     container = wait_for(lambda: watched.container_of(run), run)
     followed = docker("logs", "--follow", container, check=False)
@@ -112,7 +112,7 @@ def test_every_line_of_server_worker_and_run_is_an_object(watched):
 
 
 def test_tls_with_the_ui_the_api_and_websockets(watched, port, authority):
-    """By a certificate that is checked; events go out and come in; metrics stay inside."""
+    """The certificate is verified; events are sent and received; metrics are not exposed."""
     trusted = ssl.create_default_context(cafile=str(authority))
     base = f"https://localhost:{port}"
     with urllib.request.urlopen(f"{base}/api/ready", context=trusted, timeout=30) as answer:
@@ -133,7 +133,7 @@ def test_tls_with_the_ui_the_api_and_websockets(watched, port, authority):
 
 
 def test_a_second_machine_with_a_worker_only(watched, port, authority):
-    """It knows the first one's address and authority. A run starts there, reports, and finds no folder of the first."""
+    """It has the first machine's address and CA. A run starts there, reports, and has no data of the first machine."""
     name = f"{watched.name}-second"
     (watched.folder / "second.yml").write_text(f'services: {{server: {{extra_hosts: ["{HOST}:host-gateway"]}}}}\n')
     environment = watched.environment | {
@@ -149,7 +149,7 @@ def test_a_second_machine_with_a_worker_only(watched, port, authority):
     watched.compose("stop", "worker-project-alpha")
     try:
         second("up", "--wait", "--no-build")
-        # On another engine network and volume would have the names that the pool says.
+        # On a different engine, network and volume would have the names in the pool.
         there = {"networks": [name], "volumes": [f"{name}:/data"]}
         run = watched.start("project-alpha-processing", job_variables=there)
         container = wait_for(lambda: watched.container_of(run), run)
@@ -168,7 +168,7 @@ def test_a_second_machine_with_a_worker_only(watched, port, authority):
 
 @pytest.fixture
 def registry(tmp_path):
-    """A registry that asks for a password, with one image in it that this engine does not have; the image's name."""
+    """A registry with a password and one image that this engine does not have; returns the image's name."""
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.yml").write_text(REGISTRY_CONFIG)
     (tmp_path / "config" / "htpasswd").write_text(f"airnub:{HASH_OF_HUNTER2}\n")
@@ -193,7 +193,7 @@ def registry(tmp_path):
 
 
 def test_an_image_of_a_private_registry(up, registry):
-    """Without credentials the run says that it may not pull; with those of the environment its image is pulled."""
+    """Without credentials the run reports that the pull is denied; with the environment's its image is pulled."""
     address = registry.partition("/")[0]
     for path, text in {
         "configs/environments/private.yaml": (
@@ -223,7 +223,7 @@ def test_an_image_of_a_private_registry(up, registry):
     assert docker("image", "inspect", registry, check=False).returncode != 0
     apply("private")
     try:
-        # It has no program that could start: what counts is that it is here.
+        # The image has no program to start; the test only checks that it was pulled.
         run = up.start("project-alpha-analysis", **asked)
         wait_for(lambda: docker("image", "inspect", registry, check=False).returncode == 0, "the image")
         up.delete(f"/flow_runs/{run}")

@@ -1,4 +1,4 @@
-"""What happens to a system that runs: schedules, edits, restarts and kills in the middle of runs, mistakes."""
+"""A running system with schedules, edits, restarts, kills in the middle of runs, and errors."""
 
 import pytest
 import yaml
@@ -14,7 +14,7 @@ STAMPS = {"updated", "last_polled", "status", "active_slots"}
 
 
 def test_a_schedule_starts_runs(up):
-    """By itself, and they complete."""
+    """Without further action, and they complete."""
     deployment = up.deployment("project-alpha-pipeline")
     schedule = {"schedule": {"interval": 15}, "active": True, "slug": "often"}
     [made] = up.post(f"/deployments/{deployment}/schedules", [schedule])
@@ -25,7 +25,7 @@ def test_a_schedule_starts_runs(up):
 
 
 def test_applying_again_sends_nothing(up):
-    """It reads, compares, and says so."""
+    """It compares, and reports that nothing changed."""
     # Tests before this one may have left a server that differs, such as one whose runs log as JSON.
     code, said = up.in_setup("airnub apply")
     assert code == 0, said
@@ -36,7 +36,7 @@ def test_applying_again_sends_nothing(up):
 
 
 def test_deploying_again_changes_nothing_but_the_ids_of_automations(up):
-    """Prefect makes the automations of triggers anew with each deploy, and stamps schedules; all else is the same."""
+    """Prefect recreates the automations of triggers and stamps schedules; everything else is the same."""
     before = everything(up)
     ids = automations(up)
     code, said = up.in_setup(SET_UP)
@@ -48,7 +48,7 @@ def test_deploying_again_changes_nothing_but_the_ids_of_automations(up):
 
 
 def test_up_keeps_the_environment_of_the_server(up):
-    """What `apply --env production` brought is not put back to the sample sites; `--switch` alone does that."""
+    """It does not replace what `apply --env production` applied by `sample`; only `--switch` does."""
     code, said = up.in_setup("airnub apply --env production")
     assert code == 0, said
     up.compose("up", "--wait", "--no-build")
@@ -74,7 +74,7 @@ def test_up_keeps_the_environment_of_the_server(up):
 
 
 def test_an_edit_is_there_after_the_same_command(up):
-    """Image, deployment and run: the report says what the flow's code says now."""
+    """In image, deployment and run: the report has the output of the edited code."""
     flow = up.folder / "departments/project_alpha/src/project_alpha/flows/analysis.py"
     old, new = '"project-alpha-rain-report", written.text', '"project-alpha-rain-report", "edited " + written.text'
     before = flow.read_text()
@@ -85,13 +85,13 @@ def test_an_edit_is_there_after_the_same_command(up):
         up.completes(up.start("project-alpha-pipeline"))
         assert report(up).startswith("edited ")
     finally:
-        # Others use the image of this name, too.
+        # Other tests use the image of this name, too.
         flow.write_text(before)
         up.compose("up", "--wait")
 
 
 def test_a_killed_worker_loses_no_run(up, slow):
-    """Its container goes on and reports for itself; the worker that comes after it takes new ones."""
+    """Its container continues and reports itself; the next worker takes new runs."""
     up.compose("kill", "worker-project-alpha")
     assert up.state(slow)["type"] == "RUNNING"
     up.compose("up", "--wait", "--no-build")
@@ -102,7 +102,7 @@ def test_a_killed_worker_loses_no_run(up, slow):
 
 @pytest.mark.parametrize("service", ["server", "postgres"])
 def test_a_restart_loses_no_run(up, slow, service):
-    """In the middle of it; and everything is as it was."""
+    """During a run; everything else is as before."""
     before = everything(up)
     up.compose("restart", service)
     assert up.container_of(slow), "expected a run that takes longer than this"
@@ -113,7 +113,7 @@ def test_a_restart_loses_no_run(up, slow, service):
 
 
 def test_a_run_can_be_cancelled(up, slow):
-    """Its container is gone, and it is Cancelled."""
+    """Its container is removed, and it is Cancelled."""
     up.prefect("flow-run", "cancel", slow)
     state = up.end_of(slow)
     assert (state["type"], state["name"]) == ("CANCELLED", "Cancelled")
@@ -121,7 +121,7 @@ def test_a_run_can_be_cancelled(up, slow):
 
 
 def test_a_run_that_dies_with_its_worker_is_crashed(up, slow):
-    """Nobody is there to see it end: the automation misses its heartbeats."""
+    """No process can report it, so the automation acts on missed heartbeats."""
     wait_for(lambda: heartbeats(up, slow), "a heartbeat")
     up.compose("kill", "worker-project-alpha")
     try:
@@ -134,7 +134,7 @@ def test_a_run_that_dies_with_its_worker_is_crashed(up, slow):
 
 
 def test_a_wrong_tag_is_reported(up):
-    """By the run, with the name of the image."""
+    """The run reports the name of the image."""
     image = "airnub/project-alpha:nobody-built-this"
     state = up.end_of(up.start("project-alpha-analysis", job_variables={"image": image}))
     assert state["type"] == "CRASHED"
@@ -159,7 +159,7 @@ def test_a_missing_pool_is_reported(up, command, expected):
 
 
 def test_missing_secrets_are_reported(up):
-    """All of them, each with the name of what is to be set; and what else there is to send is not sent."""
+    """All of them, each with the name of its variable; nothing else is sent."""
     before = everything(up)
     blocks = "".join(
         f"cat >configs/blocks/{one}-token.yaml <<'END'\ntype: secret\nname: {one}-token\n"
@@ -178,14 +178,14 @@ airnub apply --env sample""")
 
 @pytest.fixture(scope="module")
 def guarded(up):
-    """From here on it has a password before its API, by one setting."""
+    """From here on, the API has a password, by one setting."""
     up.environment["AIRNUB_AUTH"] = "operator:hunter2"
     up.compose("up", "--wait", "--no-build")
     return up
 
 
 def test_without_the_password_the_server_refuses(guarded):
-    """All that belong to it know it; runs too."""
+    """All parts of the system know it, runs too."""
     with pytest.raises(OSError, match="401"):
         guarded.post("/deployments/filter", {})
     done = guarded.prefect("deployment", "run", "project-alpha/project-alpha-pipeline", "--watch")
@@ -196,7 +196,7 @@ def test_without_the_password_the_server_refuses(guarded):
 
 @pytest.mark.parametrize("command", ["airnub apply --env sample", "prefect work-pool ls"])
 def test_a_wrong_password_is_reported(guarded, command):
-    """By ours in a sentence; Prefect's own may say more."""
+    """Our commands report it in one sentence; Prefect's may print more."""
     code, said = guarded.in_setup(f"PREFECT_API_AUTH_STRING=operator:wrong {command}")
     assert code not in {0, None}
     assert "401" in said
@@ -204,7 +204,7 @@ def test_a_wrong_password_is_reported(guarded, command):
 
 
 def test_down_leaves_nothing_behind(up):
-    """After all that, and when a run is under way: it is waited for."""
+    """Also while a run is in flight: the worker waits for it."""
     up.prefect("deployment", "run", "project-alpha/project-alpha-pipeline")
     wait_for(lambda: up.containers_of_runs(), "a container of a run")
     up.compose("down", "--volumes")

@@ -1,4 +1,4 @@
-"""The dataset that the processing makes, with rows of the test."""
+"""The dataset of the processing, with the test's own rows."""
 
 import pytest
 

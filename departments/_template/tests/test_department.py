@@ -26,7 +26,7 @@ def test_list_does_not_import_flows():
 
 
 def test_runs_are_named_by_flow_and_time():
-    """In place of random words."""
+    """The names replace Prefect's random words."""
     for flow in [DEPARTMENT.load_pipeline(), *(stage.load_flow() for stage in DEPARTMENT.stages)]:
         assert flow.flow_run_name is run_name
 

@@ -1,4 +1,4 @@
-"""The command `project-alpha`, in a process of its own."""
+"""The command `project-alpha`, in a separate process."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def test_the_command_answers(arguments):
 
 
 def test_the_demo_counts_the_correction_and_the_row_that_breaks_a_rule(prefect_api, data_root):
-    """In its summary, as SOURCES.md says; the findings are those of the observations without them."""
+    """The summary has both, as in SOURCES.md; the findings are those of the data without them."""
     command = [sys.executable, "-m", "project_alpha", "demo"]
     environment = os.environ | {"PREFECT_API_URL": prefect_api}
     done = subprocess.run(command, env=environment, cwd=data_root, capture_output=True, text=True, check=False)

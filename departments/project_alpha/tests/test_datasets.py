@@ -29,7 +29,7 @@ def feeds():
 
 
 def test_one_row_of_the_sample_breaks_a_rule():
-    """The last of Seattle, as SOURCES.md says; every other row fits."""
+    """It is the last one of Seattle, as SOURCES.md says; all other rows are valid."""
     [broken] = conformed(WEATHER, SEATTLE.read_bytes()).quarantine.to_dicts()
     assert broken == {RECORD: 1464, REASON: "precipitation: expected at least 0, found -9.9"}
     for name, contents in (("usgs_earthquakes", [lines(earthquakes())]), ("usgs_earthquake_feeds", feeds())):
@@ -37,7 +37,7 @@ def test_one_row_of_the_sample_breaks_a_rule():
 
 
 def test_a_day_of_weather():
-    """Typed, in the declared units; the sample has the day with a typo and corrected, as SOURCES.md says."""
+    """Values are typed, in the declared units; a later row corrects the typo of one day, as SOURCES.md says."""
     typo, corrected = (
         conformed(WEATHER, SEATTLE.read_bytes()).rows.drop(RECORD).filter(date=date(2012, 1, 2)).to_dicts()
     )
@@ -54,7 +54,7 @@ def test_a_day_of_weather():
 
 
 def test_an_earthquake_is_the_same_from_the_api_and_from_the_feeds():
-    """GeoJSON and CSV have its fields in other places and forms; the rows are equal."""
+    """GeoJSON and CSV have different fields and formats; the rows are equal."""
     both = [
         conformed(DATASETS[name], *contents)
         .rows.drop(RECORD)
@@ -98,7 +98,7 @@ def test_an_earthquake_is_the_same_from_the_api_and_from_the_feeds():
     ],
 )
 def test_a_broken_day_is_quarantined(line, reason):
-    """The others are kept."""
+    """The other rows are kept."""
     header, *_, good = SEATTLE.read_text().splitlines()[:3]
     result = conformed(WEATHER, "\n".join([header, good, line]).encode())
     assert result.rows.height == 1
@@ -118,7 +118,7 @@ def test_a_broken_day_is_quarantined(line, reason):
     ],
 )
 def test_a_broken_earthquake_is_quarantined(place, value, reason):
-    """Wherever in the record it is broken."""
+    """For an error in any field."""
     good, broken, *_ = earthquakes()
     inner = broken
     for step in place[:-1]:
@@ -130,7 +130,7 @@ def test_a_broken_earthquake_is_quarantined(place, value, reason):
 
 
 def test_an_earthquake_without_a_magnitude_is_one():
-    """The USGS lists events before they are measured."""
+    """The USGS lists events before their magnitude is known."""
     record = earthquakes()[0]
     record["properties"] |= {"mag": None, "magType": None, "place": None}
     assert conformed(DATASETS["usgs_earthquakes"], lines([record])).rows["mag"].to_list() == [None]

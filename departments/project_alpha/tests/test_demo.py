@@ -1,4 +1,4 @@
-"""The demo's site, requested over HTTP as the flows request it."""
+"""The demo's site, requested over HTTP as the flows do."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def shipped(folder, below):
 
 
 def test_files_are_served_byte_for_byte(sound_site):
-    """What the package ships is what its demo fetches; no file is left out, and none is made up."""
+    """The demo fetches every file that the package contains, and no other."""
     files = shipped("weather", "/weather") | shipped("feeds", FEEDS)
     assert {path: get(sound_site.url(path)) for path in files} == files
     assert set(sound_site.routes) == {*files, API, PAGE}
@@ -38,7 +38,7 @@ def test_files_are_served_byte_for_byte(sound_site):
 
 @pytest.mark.parametrize("limit", [500, 1000, 1707])
 def test_the_pages_of_the_api_are_all_records(sound_site, limit):
-    """In their order, each once; the page after the last is empty."""
+    """Each record once, in order; the page after the last one is empty."""
     records, pages = [], 0
     while True:
         query = urlencode({"format": "geojson", "offset": 1 + pages * limit, "limit": limit})
@@ -52,12 +52,12 @@ def test_the_pages_of_the_api_are_all_records(sound_site, limit):
 
 
 def test_the_page_links_to_every_feed(sound_site):
-    """And to nothing else."""
+    """It has no other links."""
     assert links_of(sound_site) == sorted(sound_site.url(path) for path in shipped("feeds", FEEDS))
 
 
 def test_a_failure_is_exactly_one_dead_link(site, sound_site):
-    """All else is the same."""
+    """Everything else is the same."""
     assert set(site.routes) == set(sound_site.routes)
     [dead] = {link.removeprefix(site.url("")) for link in links_of(site)} - {
         link.removeprefix(sound_site.url("")) for link in links_of(sound_site)
@@ -69,7 +69,7 @@ def test_a_failure_is_exactly_one_dead_link(site, sound_site):
 
 
 def test_settings_point_every_stage_at_the_site(site, tmp_path):
-    """One for each stage; all that they leave lies below the root, and what one reads another writes."""
+    """All outputs are below the root, and each stage reads the output of the one before."""
     settings = DEMO.settings(site, tmp_path)
     assert {stage.name: stage.load_settings() for stage in DEPARTMENT.stages} == {
         name: type(value) for name, value in settings.items()

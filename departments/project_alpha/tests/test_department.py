@@ -28,7 +28,7 @@ PRINT_LOADED = "print(*{'matplotlib', 'polars', 'airnub_data', 'prefect', 'pydan
 
 
 def run_python(folder, code):
-    """What code prints in a process of its own, which has no Prefect server, may start none, and has no network."""
+    """Run code in a process without a Prefect server and without a network; returns its output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     settings = {"PREFECT_HOME": str(folder), "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
     done = subprocess.run(
@@ -62,7 +62,7 @@ def loaded(tmp_path_factory):
 
 
 def test_every_part_can_be_imported():
-    """Flows, settings and the demo are where the department says."""
+    """Import paths of flows, settings and the demo are valid."""
     for stage in DEPARTMENT.stages:
         assert stage.load_flow().name == f"project-alpha-{stage.name}"
         kind = stage.load_settings()
@@ -72,7 +72,7 @@ def test_every_part_can_be_imported():
 
 
 def test_flows_say_what_they_are():
-    """The UI shows a description of each, and a form for its settings."""
+    """Each has a description and a form of its settings for the UI."""
     flows = [DEPARTMENT.load_pipeline(), *(stage.load_flow() for stage in DEPARTMENT.stages)]
     categories = [scheduled_file_downloads, public_api_data, web_page_link_scraping]
     assert len({flow.name for flow in [*flows, *categories]}) == 7
@@ -85,7 +85,7 @@ def test_flows_say_what_they_are():
 
 
 def test_the_list_needs_no_flow(tmp_path):
-    """What `list` prints is what the flows say; it imports neither Prefect nor Pydantic nor a library of analysis."""
+    """`list` prints the flows' descriptions without importing Prefect, Pydantic or a library of analysis."""
     described = {stage.name: stage.load_flow() for stage in DEPARTMENT.stages} | {
         "pipeline": DEPARTMENT.load_pipeline()
     }
@@ -104,12 +104,12 @@ def test_the_list_needs_no_flow(tmp_path):
 
 
 def test_the_department_and_its_settings_need_no_prefect(loaded):
-    """`--help` is quick, and `check` reads settings without it."""
+    """So `--help` is fast, and `check` reads settings without Prefect."""
     assert not loaded[0] & {"prefect", "polars", "matplotlib"}
 
 
 def test_the_ingestion_imports_no_library_of_analysis(loaded):
-    """Neither its flow nor its settings; matplotlib takes 0.8 s, polars 0.3 s."""
+    """Neither its flow nor its settings do; matplotlib takes 0.8 s, polars 0.3 s."""
     assert not loaded[1] & {"matplotlib", "polars", "airnub_data"}
     assert "prefect" in loaded[1]
 

@@ -9,7 +9,7 @@ from project_alpha.rain import by_month, by_place, finding
 
 
 def days(place, *rain, start=date(2018, 1, 30)):
-    """A day's rain after the other, from 30 January 2018."""
+    """Rain of consecutive days from 30 January 2018."""
     return pl.DataFrame(
         {
             "location": [place] * len(rain),
@@ -20,7 +20,7 @@ def days(place, *rain, start=date(2018, 1, 30)):
 
 
 def test_a_place_counted_by_hand():
-    """A wet day has 1 mm; what falls on other days counts as rain all the same."""
+    """A wet day has at least 1 mm; rain on other days counts in the sum."""
     [row] = by_place(days("Ulm", 0, 0.9, 1, 0, 0, 0, 5, 0)).to_dicts()
     assert row == {
         "location": "Ulm",
@@ -35,13 +35,13 @@ def test_a_place_counted_by_hand():
 
 
 def test_places_are_ordered_by_their_share_of_wet_days():
-    """Not by wet days, since they may have been observed for different times; then by name."""
+    """Not by the number of wet days, since observation periods differ; then by name."""
     weather = pl.concat([days("Bonn", 2, 0), days("Aachen", 2, 0), days("Ulm", 2, 2, 2, 0, 0, 0, 0, 0)])
     assert by_place(weather)["location"].to_list() == ["Aachen", "Bonn", "Ulm"]
 
 
 def test_the_order_of_rows_does_not_matter():
-    """Files come as they come."""
+    """The order of files is not defined."""
     weather = pl.concat([days("Ulm", 0, 0, 3, 0), days("Bonn", 1, 0, 0, 0)])
     assert by_place(weather.reverse()).equals(by_place(weather))
     assert by_month(weather.reverse()).equals(by_month(weather))
@@ -73,7 +73,7 @@ def test_a_place_without_rain():
 
 
 def test_months_are_averaged_over_the_years():
-    """Those in which the month was observed."""
+    """Only over years in which the month was observed."""
     weather = pl.concat([days("Ulm", 2, 2, 5), days("Ulm", 0, 4, start=date(2019, 1, 1)), days("Bonn", 0)])
     assert by_month(weather).rows() == [("Bonn", 1, 0.0, 0.0), ("Ulm", 1, 1.5, 4.0), ("Ulm", 2, 1.0, 5.0)]
 
@@ -87,7 +87,7 @@ def found(**rain):
 
 
 def test_the_finding_of_the_sample(weather):
-    """Counted with other tools too: 506 and 362 wet days of 1,461."""
+    """Verified with other tools: 506 and 362 wet days of 1,461."""
     places = by_place(weather)
     assert places.select("location", "days", "wet_days").rows() == [("Seattle", 1461, 506), ("New York", 1461, 362)]
     assert finding(places) == (
@@ -97,7 +97,7 @@ def test_the_finding_of_the_sample(weather):
 
 
 def test_more_days_and_less_water():
-    """Less is a share of the other place's, as more is."""
+    """The word "less" is relative to the other place, as "more" is."""
     assert found(Bonn=(1, 1, 0, 0), Ulm=(10, 0, 0, 0)) == (
         "It rains on 100% more days in Bonn than in Ulm (50% of days to 25%), and 80% less water falls; "
         "a wet day brings more in Ulm (10.0 mm to 1.0 mm)."
@@ -113,7 +113,7 @@ def test_equal_places():
 
 
 def test_further_places_are_left_out():
-    """The two where it rains most often are compared."""
+    """The two places with the highest share of wet days are compared."""
     assert "Atacama" not in found(Atacama=(0, 0), Bonn=(2, 2), Ulm=(2, 0))
 
 
@@ -127,5 +127,5 @@ def test_further_places_are_left_out():
     ],
 )
 def test_there_is_not_always_something_to_compare(places, sentence):
-    """One place, or none where it rains: nothing is divided by zero."""
+    """With one place, or without rain anywhere, nothing is divided by zero."""
     assert found(**places) == sentence

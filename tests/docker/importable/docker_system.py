@@ -1,4 +1,4 @@
-"""Docker as the tests type it, and a whole system with names of its own."""
+"""Docker commands as in the pages, and a whole system with its own names."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PATIENCE = 120
 
 
 def docker(*arguments, check=True, **options):
-    """A `docker` command."""
+    """Run a `docker` command."""
     options.setdefault("cwd", ROOT)
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, **options)
     assert not check or done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
@@ -25,7 +25,7 @@ def docker(*arguments, check=True, **options):
 
 
 def wait_for(happened, what, patience=PATIENCE):
-    """The first answer that is something."""
+    """The first result that is not empty."""
     deadline = time.monotonic() + patience
     while not (found := happened()):
         assert time.monotonic() < deadline, f"expected {what} within {patience} s"
@@ -34,7 +34,7 @@ def wait_for(happened, what, patience=PATIENCE):
 
 
 def clone(folder):
-    """What git knows of this checkout, as it is now; no `.env`, no caches."""
+    """Copy the files of this checkout that git tracks or would add, in their current state; no `.env`, no caches."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.splitlines():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def clone(folder):
 
 
 class System:
-    """The whole system from a clone, with names and a port that nobody else has."""
+    """The whole system from a clone, with unique names and a unique port."""
 
     def __init__(self, name, port, folder):
         self.name, self.url, self.folder = name, f"http://127.0.0.1:{port}/api", folder
@@ -50,25 +50,25 @@ class System:
         self.environment = os.environ | {
             "COMPOSE_PROJECT_NAME": name, "AIRNUB_PORT": str(port),
             "AIRNUB_NETWORK": name, "AIRNUB_DATA_VOLUME": f"{name}-data",
-            # Whoever runs the tests may have one of these.
+            # The environment of the tests may have one of these.
             "COMPOSE_ENV_FILES": os.devnull,
         }  # fmt: skip
 
     def compose(self, *arguments, check=True):
-        """A `docker compose` command on it."""
+        """Run a `docker compose` command on it."""
         return docker("compose", *arguments, check=check, env=self.environment, cwd=self.folder)
 
     def prefect(self, *arguments, check=True):
-        """A `prefect` command, as an operator of it types it."""
+        """Run a `prefect` command as its operator does."""
         return self.compose("exec", "-T", "server", "prefect", *arguments, check=check)
 
     def get(self, path, base=None):
-        """What the API answers."""
+        """The JSON that the API returns."""
         with urllib.request.urlopen(f"{base or self.url}{path}", timeout=30) as answer:
             return json.load(answer)
 
     def post(self, path, body):
-        """What the API answers to a question with a body."""
+        """The JSON that the API returns to a POST."""
         request = urllib.request.Request(
             f"{self.url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
@@ -76,25 +76,25 @@ class System:
             return json.load(answer)
 
     def delete(self, path):
-        """Something that the API holds."""
+        """Delete an object of the API."""
         request = urllib.request.Request(f"{self.url}{path}", method="DELETE")
         urllib.request.urlopen(request, timeout=30).close()
 
     def in_setup(self, script):
-        """A shell's script in the image that deploys: exit status, and all that it said."""
+        """Run a shell script in the image `setup`; returns its exit status and output."""
         done = self.compose("run", "--rm", "-T", "--no-deps", "setup", "sh", "-c", script, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def deployment(self, name):
-        """Its id."""
+        """The id of a deployment."""
         return next(one["id"] for one in self.post("/deployments/filter", {}) if one["name"] == name)
 
     def start(self, name, **more):
-        """A run of a deployment; its id."""
+        """Start a run of a deployment; returns its id."""
         return self.post(f"/deployments/{self.deployment(name)}/create_flow_run", more)["id"]
 
     def completes(self, run):
-        """A run is waited for; another end than Completed is an error, with what the run said."""
+        """Wait for a run; any state other than Completed is an error with the run's logs."""
         state = self.end_of(run)
         asked = {"logs": {"flow_run_id": {"any_": [run]}, "level": {"ge_": 30}}}
         if state["type"] != "COMPLETED":
@@ -102,7 +102,7 @@ class System:
             raise AssertionError(f"expected Completed, found {state['name']}: {state['message']}\n{said}")
 
     def completed_by(self, kind):
-        """How many runs of each deployment have completed that such a kind (SCHEDULE, AUTOMATION) of thing started."""
+        """Numbers of completed runs per deployment that `kind` (SCHEDULE, AUTOMATION) started."""
         names = {one["id"]: one["name"] for one in self.post("/deployments/filter", {})}
         return Counter(
             names[run["deployment_id"]]
@@ -111,11 +111,11 @@ class System:
         )
 
     def state(self, run):
-        """How a run is."""
+        """The state of a run."""
         return self.get(f"/flow_runs/{run}")["state"]
 
     def end_of(self, run, patience=PATIENCE):
-        """The state that a run ends with; the server may be away for a while."""
+        """The final state of a run; the server may be down in between."""
 
         def ended():
             try:
@@ -127,20 +127,20 @@ class System:
         return wait_for(ended, f"an end of the run {run}", patience)
 
     def container_of(self, run):
-        """Of a run that is under way; empty when there is none."""
+        """The container of a running run; empty if there is none."""
         return docker("ps", "-q", "--filter", f"label=io.prefect.flow-run-id={run}").stdout.strip()
 
     def containers_of_runs(self):
-        """Those that workers of this system started, also when they have ended."""
+        """Containers that workers of this system started, including ended ones."""
         found = docker("ps", "--all", "--filter", f"network={self.name}", "--format", "{{.Names}} {{.Labels}}").stdout
         return [line for line in found.splitlines() if "io.prefect.flow-run-id" in line]
 
     def in_data(self, *command):
-        """A command of the department on the data of its runs; what it prints."""
+        """Run a command of the department on the data of its runs; returns its output."""
         return self.compose("exec", "-T", "site", *command).stdout
 
     def leftovers(self):
-        """Containers, networks and volumes that bear its name."""
+        """Containers, networks and volumes with its name."""
         return [
             line
             for kind in (["ps", "--all"], ["network", "ls"], ["volume", "ls"])

@@ -1,4 +1,4 @@
-"""Images of third parties that the tests need: from their registry, else with the programs of Debian's packages."""
+"""Third-party images for the tests: from their registry, or built from programs of Debian packages."""
 
 import subprocess
 import tempfile
@@ -26,7 +26,7 @@ def image(name):
             subprocess.run(command, cwd=folder, check=True, capture_output=True)
         for file in Path(folder).glob("*.deb"):
             subprocess.run(["dpkg-deb", "-x", str(file), f"{folder}/root"], check=True, capture_output=True)
-        # `caddy` of the real image asks for a capability: this one starts without.
+        # `caddy` in the real image requires a capability; this one starts without it.
         text = (
             "FROM debian:trixie-slim\n"
             f"COPY root/{program} /usr/bin/\nCOPY root/bin/busybox /usr/bin/wget\n"

@@ -1,4 +1,4 @@
-"""The demo's site, requested over HTTP as the flows request it."""
+"""The demo's site, requested over HTTP as the flows do."""
 
 from urllib.error import HTTPError
 from urllib.request import urlopen

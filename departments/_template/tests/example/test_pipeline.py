@@ -1,4 +1,4 @@
-"""The pipeline with every stage, against a real Prefect server and a real site."""
+"""The pipeline with all stages, on a real Prefect server and a real site."""
 
 import asyncio
 

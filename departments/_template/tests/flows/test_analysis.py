@@ -1,4 +1,4 @@
-"""The analysis, alone."""
+"""The analysis flow."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The housekeeping, alone."""
+"""The housekeeping flow."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The processing, alone."""
+"""The processing flow."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Processing, alone; and where its settings come from."""
+"""The processing flow, and the source of its settings."""
 
 import asyncio
 import re
@@ -32,7 +32,7 @@ def weather_of(root):
 
 
 def test_every_dataset_is_made_and_shown(run, table, sound_site, data_root):
-    """Its rows are counted in the table and the summary of the run, which says as well why some are quarantined."""
+    """The table and the summary of the run have its numbers of rows, and the reasons for quarantined rows."""
     run(ingestion, settings=DEMO.settings(sound_site, data_root)["ingestion"])
     ended = run(processing, settings=in_root())
     assert ended.state == "Completed"
@@ -50,7 +50,7 @@ def test_every_dataset_is_made_and_shown(run, table, sound_site, data_root):
 
 
 def test_without_a_store_the_run_fails_and_says_what_to_do(run, data_root):
-    """Every dataset is named, with the folder where its objects were expected and the stage that fills it."""
+    """The message has every dataset, the expected folder, and the stage that writes it."""
     ended = run(processing, settings=in_root())
     assert ended.state == "Failed"
     assert "processing: 3 of 3 items failed" in ended.message
@@ -71,7 +71,7 @@ def test_a_missing_source_affects_only_its_dataset(run, sound_site, data_root):
 
 
 def test_a_source_that_turns_bad_leaves_its_dataset_as_it_was(run, table, sound_site, data_root):
-    """The run fails and says why, in its message and its summary; the limit of a dataset is a setting."""
+    """The message and the summary of the run have the reason; the dataset's limit is a setting."""
     settings = DEMO.settings(sound_site, data_root)["ingestion"]
     run(ingestion, settings=settings)
     run(processing, settings=in_root())

@@ -1,4 +1,4 @@
-"""The category public_api_data, alone."""
+"""The flow of the category public_api_data."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The category scheduled_file_downloads, alone."""
+"""The flow of the category scheduled_file_downloads."""
 
 import asyncio
 

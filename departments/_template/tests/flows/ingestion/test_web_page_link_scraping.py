@@ -1,4 +1,4 @@
-"""The category web_page_link_scraping, alone."""
+"""The flow of the category web_page_link_scraping."""
 
 import asyncio
 

@@ -40,7 +40,7 @@ def forecasts(train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
     """One row per tested place and day: `location`, `target_date`, `wet` (0 or 1), a probability per `FORECASTS`.
 
     - climatology: the wet share of the month and place in the training days;
-    - persistence: tomorrow is as today, so 0 or 1;
+    - persistence: tomorrow is like today, so 0 or 1;
     - logistic_regression: one per place, since what brings rain differs between places.
 
     Raises:

@@ -72,28 +72,28 @@ def markdown(results: Results) -> str:
 
 Less is better for the Brier score and the log loss; more is better for the skill score, where 0 is climatology and 1 is
 perfect. The interval is from a bootstrap over the weeks of the test; skill is shown where all of it lies above 0. The
-log loss is infinite where a forecast called something impossible that then happened.
+log loss is infinite where an event happened that the forecast had given the probability 0.
 
 ![Brier scores]({config.brier_plot.name})
 
 ![Reliability]({config.reliability_plot.name})
 
-Points on the dotted line are forecasts to be taken at their word. A point stands for at least ten days. The bars count
-the days of the logistic regression per forecast probability.
+On the dotted line, the observed share of wet days equals the forecast probability. Each point is the mean of at least
+ten days. The bars count the days of the logistic regression per forecast probability.
 
 ## How
 
-- A day is wet from {config.wet_day_mm:g} mm on. A forecast for a day uses that place's earlier days alone.
+- A day is wet from {config.wet_day_mm:g} mm on. A forecast for a day only uses earlier days of that place.
 - Trained on {train["first_day"]} to {train["last_day"]} ({train["rows"]} place-days), tested on {test["first_day"]} to
-  {test["last_day"]} ({test["rows"]} place-days), never shuffled. Nothing was chosen by looking at the test.
-- Climatology is the wet share of the month and place in the training days; persistence says tomorrow is as today.
+  {test["last_day"]} ({test["rows"]} place-days), never shuffled. No choice was based on the test period.
+- Climatology is the wet share of the month and place in the training days; persistence: tomorrow is like today.
 - The logistic regression is fitted for each place from: {", ".join(f"`{name}`" for name in FEATURES)}.
 - The dataset: `{WEATHER.stem}`, its rows as CSV `{results.digest}`.
 
 ## What this does not show
 
-How skill varies from year to year: the test is one period, and the interval knows only its weeks. How good a weather
-service is: its models see the air pressure, the sea and the sky upwind, and this one sees a single station.
+How skill varies from year to year: the test is one period, and the interval only covers its weeks. How good a weather
+service is: its models use air pressure, the sea and the sky upwind, and this one uses a single station.
 """
 
 
