@@ -64,7 +64,7 @@ def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
 
         said = len(dev.lines)
         edit(root / "configs/variables/project_alpha/ingestion.yaml", "max_bytes: 200MiB", "max_bytes: 100MiB")
-        dev.wait_for(r"1 objects applied, deployments are as they were", said)
+        dev.wait_for(r"1 objects applied, deployments are unchanged", said)
         value = read(f"{api}/variables/name/dept_project_alpha_ingestion_config")["value"]
         assert value["network"]["max_bytes"] == "100MiB"
 
