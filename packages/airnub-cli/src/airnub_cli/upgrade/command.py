@@ -99,7 +99,7 @@ def _plan(
 def _unusable(
     compose: ComposeProject, configuration: Mapping[str, Any], plan: UpgradePlan, containers: Sequence[Container]
 ) -> Iterator[str]:
-    """Ask the new server's image whether it can use the database, where only the server changes."""
+    """Check that the new server's image can use the database, if the database does not change too."""
     changing = {name for step in plan.steps for name in step.services}
     running = {one.service for one in containers if one.running}
     if SERVER not in changing or DATABASE in changing or DATABASE not in running or plan.lost:
@@ -108,8 +108,8 @@ def _unusable(
         compose.run(configuration, SERVER, "python", "-m", "airnub_prefect.server_database", "check")
     except ProgramError:
         yield (
-            f"{SERVER}: expected the image of the new server to use the database; its error is above. Passwords are "
-            "changed by `uv run airnub rotate database`"
+            f"{SERVER}: expected the image of the new server to connect to the database, found the error above. "
+            "To change a password, run `uv run airnub rotate database`"
         )
 
 
@@ -117,7 +117,7 @@ def _print(plan: UpgradePlan, runs: Sequence[str]) -> None:
     for number, step in enumerate(plan.steps, 1):
         click.echo(f"{number}. {', '.join(step.services)}: {step.why}{_said_of(step)}")
     if not runs:
-        click.echo("No run is in flight.")
+        click.echo("No runs are in flight.")
     elif not plan.lost:
         click.echo(f"Runs in flight: {len(runs)}; they continue in these containers: {', '.join(runs)}")
 
@@ -153,12 +153,12 @@ def _bring_up(
         return
     running = [one.service for one in containers if one.running]
     if workers := [name for name in step.services if name.startswith("worker-") and name in running]:
-        # They do not wait for their runs, since the next worker of the pool watches them.
+        # Workers need not wait for their runs: the next worker of the pool watches them.
         compose.do("kill", "--signal", "SIGUSR1", *workers)
     # Without a number, Compose removes scaled containers.
     scales = [f"--scale={name}={running.count(name)}" for name in step.services if running.count(name) > 1]
-    # With dependencies, which are up to date by now: with --no-deps, Compose records different settings, and the next
-    # `up` would recreate the service. One-shot services that workers depend on run again.
+    # With dependencies, which are up to date by now: without them Compose records different settings, and the next `up`
+    # would recreate the service. One-shot services before workers run again.
     compose.do("up", "--detach", "--wait", "--no-build", *scales, *step.services)
 
 
@@ -167,7 +167,7 @@ def _say(line: str) -> None:
 
 
 class _Gap:
-    """The longest time that the API did not respond."""
+    """The longest time in which the API did not answer, in seconds."""
 
     longest = 0.0
 

@@ -14,12 +14,13 @@ _MAJOR = "PG_MAJOR"
 
 @dataclass(frozen=True, slots=True)
 class ServiceChange:
-    """As docker-compose.yml and `.env` have it."""
+    """A service as configured by docker-compose.yml and `.env`."""
 
     name: str
     image: str | None
-    """The id of its image; `None` where the engine has none of that name yet."""
+    """The id of its image; `None` if the engine has none of that name yet."""
     config: str
+    """Digest of its settings."""
     once: bool
     """Whether it is a one-shot service."""
     depends_on: tuple[str, ...]
@@ -28,13 +29,13 @@ class ServiceChange:
 
     @property
     def is_worker(self) -> bool:
-        """By its name, as `airnub compile` makes it."""
+        """Whether it is a worker, by its name."""
         return self.name.startswith(_WORKER)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Services that are brought up together."""
+    """Services that are started together."""
 
     services: tuple[str, ...]
     once: bool
@@ -43,13 +44,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class UpgradePlan:
-    """Of an upgrade."""
+    """The steps of an upgrade, and its losses."""
 
     steps: tuple[Step, ...]
     lost: tuple[str, ...]
-    """Why runs in flight could not go on; empty where they can, or where there are none."""
+    """The reasons why runs in flight cannot continue; empty if they can, or if there are none."""
     refused: tuple[str, ...]
-    """The reason to reject the upgrade."""
+    """The reasons to reject the upgrade."""
 
 
 def make_plan(
@@ -58,14 +59,14 @@ def make_plan(
     """Compare the configured services with the running containers, and plan the steps.
 
     Args:
-        services: all, as they are to be.
-        containers: all that are there.
+        services: all configured services.
+        containers: all existing containers.
         runs: names of the runs in flight.
-        majors: of PostgreSQL, in the container that is there and in the image that is to be; empty where unknown.
+        majors: major versions of PostgreSQL in the existing container and in the new image; empty if unknown.
 
     Returns:
-        Steps in order: what the server needs, the server, what else goes on running, `setup`, what else runs once, and
-        the workers, which then have a server. A step without a change is left out.
+        Steps in order: the server's dependencies, the server, other running services, `setup`, other one-shot services,
+        and the workers, which need the server. Steps without a change are omitted.
     """
     there = _by_service(containers)
     changes = {one.name: why for one in services if (why := _difference(one, there.get(one.name, [])))}
@@ -107,7 +108,7 @@ def _by_service(containers: Iterable[Container]) -> dict[str, list[Container]]:
 
 
 def _difference(service: ServiceChange, containers: Sequence[Container]) -> str:
-    """The reason for which Compose would recreate it; empty if it would not."""
+    """The reason why Compose would recreate a service; empty if it would not."""
     if not containers:
         return "new"
     if any(one.config != service.config for one in containers):
@@ -117,12 +118,12 @@ def _difference(service: ServiceChange, containers: Sequence[Container]) -> str:
     if service.once and any(one.status != 0 for one in containers):
         return "it failed"
     if not service.once and not all(one.running for one in containers):
-        return "it does not run"
+        return "it is not running"
     return ""
 
 
 def _needed_by(services: Mapping[str, ServiceChange], name: str) -> list[str]:
-    """What a service depends on, at any depth; what is needed first comes first."""
+    """The transitive dependencies of a service, in the order in which they start."""
     found: list[str] = []
     for other in services[name].depends_on:
         found += [one for one in (*_needed_by(services, other), other) if one not in found]
@@ -150,12 +151,12 @@ def _refusals(changes: Mapping[str, str], majors: tuple[str, str]) -> Iterable[s
 def services_of(
     configuration: Mapping[str, Any], digests: Mapping[str, str], images: Mapping[str, str | None]
 ) -> list[ServiceChange]:
-    """Those of a configuration as Compose understands it.
+    """List the services of a configuration.
 
     Args:
-        configuration: `docker compose config --format json`.
-        digests: by service.
-        images: ids by reference.
+        configuration: the output of `docker compose config --format json`.
+        digests: digests of the settings, by service.
+        images: ids of images, by reference.
     """
     networks = configuration.get("networks") or {}
     return [
@@ -173,7 +174,7 @@ def services_of(
 
 
 def references_of(configuration: Mapping[str, Any]) -> set[str]:
-    """Names of all images."""
+    """The names of all images of a configuration."""
     return {_reference(configuration, name) for name in configuration["services"]}
 
 
@@ -183,6 +184,6 @@ def _reference(configuration: Mapping[str, Any], service: str) -> str:
 
 
 def major_of(image: Mapping[str, Any] | None) -> str:
-    """The major version of PostgreSQL that an image says it is, empty where it does not."""
+    """The major version of PostgreSQL in an image, from its environment; empty if there is none."""
     lines = [] if image is None else image["Config"].get("Env") or []
     return next((line.partition("=")[2] for line in lines if line.startswith(f"{_MAJOR}=")), "")
