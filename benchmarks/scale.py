@@ -139,7 +139,9 @@ def _environment(made: Made, folder: Path) -> dict[str, str]:
     site = folder / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(f"import sys\n\nsys.path += {sources!r}\n")
-    return os.environ | {
+    # With bytecode of all modules kept between commands, as uv and Python do unless this variable is set.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | {
         "PATH": f"{docker.parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(site),
         "PREFECT_HOME": str(folder / "prefect"),

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
+from airnub_cli.apply import variables
 from airnub_cli.cache import Cache, Fingerprints
-from airnub_cli.check import environments, import_contracts, runner
+from airnub_cli.check import environments, import_contracts, isolation, runner
 from airnub_cli.check.runner import check_everything
 from airnub_cli.check.unchanged import of_backend, of_imports
 from airnub_cli.compile import import_checks
@@ -202,6 +203,30 @@ def test_what_was_right_is_not_looked_at_again(compiled, monkeypatch, tmp_path_f
     with_cache = check_everything(compiled.root, cache)
     assert with_cache == check_everything(compiled.root)
     assert len(with_cache) > 3
+
+
+def test_only_an_edited_department_is_checked_again(compiled, monkeypatch, tmp_path_factory):
+    """Its syntax, its dependencies and its Variables; a mistake in it is found, and not cached."""
+    cache = Cache(tmp_path_factory.mktemp("cache"))
+    assert check_everything(compiled.root, cache) == []
+    compiled.change("configs/variables/alpha_dept/ingestion.yaml", "2", "3")
+    with (compiled.root / "departments/alpha_dept/src/alpha_dept/settings.py").open("a") as file:
+        file.write("# changed\n")
+    looks = []
+    before, parsed, declared = variables._of_department, import_contracts._unparsable, isolation._undeclared
+    monkeypatch.setattr(variables, "_of_department", lambda one, *more: looks.append(one.name) or before(one, *more))
+    monkeypatch.setattr(
+        import_contracts, "_unparsable", lambda path: looks.append(path.parts[-2].partition(".")[0]) or parsed(path)
+    )
+    monkeypatch.setattr(
+        isolation, "_undeclared", lambda one, member, *more: looks.append(member.module) or declared(one, member, *more)
+    )
+    assert check_everything(compiled.root, cache) == []
+    assert set(looks) - {"flows"} == {"alpha_dept"}
+    compiled.write("configs/variables/alpha_dept/ingestion.yaml", "dais: 2\n")
+    for _ in range(2):
+        [found] = compiled.told(check_everything(compiled.root, cache))
+        assert found.startswith("configs/variables/alpha_dept/ingestion.yaml:1: unknown key 'dais'")
 
 
 def test_a_warning_is_remembered_and_not_hidden(compiled, monkeypatch, tmp_path_factory):

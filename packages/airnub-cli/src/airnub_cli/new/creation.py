@@ -108,8 +108,9 @@ def _taken(workspace: Workspace, name: str) -> str | None:
         return f"uv.lock has a package {names.slug}, which it would replace; choose a different name"
     if names.slug in pool_files(root):
         return f"infra/work-pools/{names.slug}.yaml exists already; choose a different name, or move it away"
+    present = _services(root)
     for service in names.services:
-        if service in _services(root):
+        if service in present:
             return f"docker-compose.yml has a service {service} already; choose a different name"
     if command := shutil.which(names.slug):
         return f"its command would hide {command}; choose a different name"
@@ -144,7 +145,8 @@ def _locked(root: Path) -> set[str]:
 
 def _services(root: Path) -> set[str]:
     path = root / "docker-compose.yml"
-    found: Any = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's loader takes a tenth of the time
+    found: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=loader) if path.is_file() else None  # noqa: S506
     services = found.get("services") if isinstance(found, dict) else None
     return set(services) if isinstance(services, dict) else set()
 
