@@ -131,7 +131,8 @@ def _shared_package(folder: Path, needs: Iterable[str]) -> None:
     (module / "__init__.py").write_text(f'"""What {name} provides."""\n\nANSWER = 42\n')
     (module / "py.typed").write_text("")
     readme = (
-        f"# {name}\n\nA number that several departments of this generated workspace depend on.\n\n"
+        f"# {name}\n\nA number that several departments of this generated workspace depend on. All of them "
+        "import the same package, so that a change of it affects each of them.\n\n"
         f"```python\nfrom {module.name} import ANSWER\n```\n\nIts test checks the number.\n"
     )
     (folder / "README.md").write_text(readme)
