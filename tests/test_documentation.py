@@ -289,7 +289,7 @@ def test_documented_commands_of_a_department_run(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRNUB_DATA_ROOT", str(tmp_path))
     subprocess.run([sys.executable, "-m", "project_alpha", "demo"], cwd=ROOT, check=True, capture_output=True)
     made = tmp_path / "data" / "demo" / "project_alpha"
-    for kind, places in (("store", ("data", "data/dev/data")), ("datasets", ("datasets",))):
+    for kind, places in (("store", ("data", "data/dev/data")), ("datasets", ("datasets", "data/dev/datasets"))):
         for place in places:
             shutil.copytree(made / kind, tmp_path / place / "project_alpha")
     monkeypatch.chdir(tmp_path)
