@@ -62,13 +62,14 @@ def _case(item: pytest.Item) -> tuple[int, ...]:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int | None:
-    """One and a half for each core, since tests wait for a third of their time or more.
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One and a half processes for each core, since tests wait for a third of their time; two for whole systems.
 
-    On two cores the README's tests took 187 s by three processes, and 267 s by two before some were moved. Those with a
-    Prefect server wait for it, a process of its own, most of their time. `-n` and xdist's variable say another number.
+    On two cores the README's tests took 187 s with three processes, and 267 s with two before some were moved. Tests of
+    whole systems wait for other processes half of their time: the stage `system` took 1,258 s with three and 871 s with
+    four. `-n` and xdist's environment variable override the number.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + cores // 2
+    return 2 * cores if config.option.markexpr.startswith("system") else cores + cores // 2
