@@ -88,6 +88,13 @@ def test_departments_that_are_not_installed_are_named_with_the_command(checkout,
     assert said.endswith("`uv run --all-packages airnub compile -o 'my file.yaml'`")
 
 
+def test_what_an_interrupted_installation_left(checkout, monkeypatch, tmp_path):
+    """A `.dist-info` without metadata has no name, and is ignored."""
+    (tmp_path / "broken-1.0.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not_installed(Workspace.around(checkout)) == ["top-one"]
+
+
 def test_other_mistakes_have_no_such_command(checkout):
     """Nor if every department is installed."""
     workspace = Workspace.around(checkout)

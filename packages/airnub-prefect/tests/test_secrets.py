@@ -48,6 +48,16 @@ def test_the_dotenv_file_stands_in_too(prefect_api, monkeypatch, tmp_path):
     }
 
 
+def test_a_dotenv_file_with_an_invalid_line(prefect_api, monkeypatch, tmp_path):
+    """The error names the line, as commands do."""
+    from airnub_prefect import secrets
+
+    (tmp_path / ".env").write_text("A=1\nB='open\n")
+    monkeypatch.setattr(secrets, "checkout", lambda: tmp_path)
+    with pytest.raises(ConfigurationError, match=r"\.env:2: expected NAME=value, found an unclosed quote"):
+        read("secret/dotenv-3")
+
+
 def test_all_that_are_missing_are_named(prefect_api, monkeypatch):
     """Those that are there are not; an empty one is none."""
     monkeypatch.setenv("AIRNUB_SECRET_THERE", "x")

@@ -246,6 +246,32 @@ class Cache:
                     path.unlink()
 
 
+class DeferredCache(Cache):
+    """A cache whose new entries are kept in memory until `flush`, or dropped with it."""
+
+    def __init__(self, cache: Cache) -> None:
+        """Defer the entries of a cache."""
+        self._cache = cache
+        self._entries: dict[tuple[str, str], Any] = {}
+
+    def get(self, kind: str, digest: str | None) -> Any:
+        """The deferred entry, else that of the cache."""
+        if digest is not None and (kind, digest) in self._entries:
+            return self._entries[kind, digest]
+        return self._cache.get(kind, digest)
+
+    def put(self, kind: str, digest: str | None, value: Any) -> None:
+        """Keep an entry in memory."""
+        if digest is not None:
+            self._entries[kind, digest] = value
+
+    def flush(self) -> None:
+        """Write all entries to the cache."""
+        for (kind, digest), value in self._entries.items():
+            self._cache.put(kind, digest, value)
+        self._entries.clear()
+
+
 NO_CACHE = Cache(None)
 """Remembers nothing."""
 

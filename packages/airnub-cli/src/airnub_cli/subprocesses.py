@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ R = TypeVar("R")
 FEW = 8
 """Minimum number of items for which processes are started."""
 _CHUNKS = 8
+_CLEAN_UP_WITHIN = 10.0
+"""Seconds that a child may take to exit after Ctrl-C."""
 
 
 def map_in_processes(
@@ -136,7 +139,11 @@ def run(
     with start(command, folder, **options) as process:
         try:
             out, error = process.communicate(given, timeout)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                # Ctrl-C reaches the child, too, which may have to clean up.
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_CLEAN_UP_WITHIN)
             process.kill()
             raise
     return Completed(process.returncode, out or b"", error or b"")

@@ -163,7 +163,8 @@ def importable(folders: Iterable[Path]) -> Iterator[None]:
 def not_installed(workspace: Workspace) -> list[str]:
     """List the departments, by distribution, that are not installed here; their dependencies may be missing too."""
     # All at once: a look for a single name searches every folder that Python imports from.
-    installed = {normalized(one.name) for one in distributions()}
+    # A folder that an interrupted installation left has no name.
+    installed = {normalized(name) for one in distributions() if (name := one.name)}
     return [
         one.name
         for one in workspace.members.values()

@@ -170,8 +170,9 @@ def test_a_limit_of_a_file_is_for_new_pools(pool, server):
 def test_a_pool_of_another_type_is_refused(pool, server):
     """Prefect cannot change it, and nothing is sent."""
     pool.apply(values={"URL": "x"})
-    with pytest.raises(BackendError, match=rf"{pool.pool} to be of type process, found type docker"):
+    with pytest.raises(BackendError, match=rf"{pool.pool} to be of type process, found type docker") as raised:
         pool.apply(pool_type="process")
+    assert "keep this type with `--pools docker`" in str(raised.value)
     assert server.get(f"/work_pools/{pool.pool}")["type"] == "docker"
 
 

@@ -85,7 +85,7 @@ def test_only_the_newest_are_kept(system, vault, state):
 
 def test_two_backups_at_once(system, vault):
     """The second is refused with the reason."""
-    with vault.alone(), pytest.raises(StoreError, match="expected no other backup of this folder"):
+    with vault.alone(), pytest.raises(StoreError, match="expected no other backup into this folder"):
         copy_system(system, vault)
 
 

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
-from airnub_cli.check import runner
+from airnub_cli.cache import CACHE, Cache
+from airnub_cli.check import command, runner
 from airnub_cli.check.report import CheckWarning
 from airnub_prefect.errors import Diagnostic
 
@@ -71,3 +72,24 @@ def test_what_modules_print_is_no_part_of_the_answer(run, monkeypatch):
     done = CliRunner().invoke(main, ["check", "--format", "json"])
     assert json.loads(done.stdout) == []
     assert "imported\n" in done.stderr
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_a_file_that_is_saved_during_the_check(run, house, monkeypatch, tmp_path, is_saved):
+    """Results are cached only if the checkout is the same afterwards: they may belong to neither state."""
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    edited = house.root / "departments" / "edited.txt"
+    edited.write_text("one")
+
+    def check(root, cache):
+        cache.put("of-tests", "digest", "right")
+        assert cache.get("of-tests", "digest") == "right"
+        if is_saved:
+            edited.write_text("two")
+        return []
+
+    digests = {"one": "first", "two": "second"}
+    monkeypatch.setattr(command, "checkout_digest", lambda root: digests[edited.read_text()])
+    monkeypatch.setattr(runner, "check_everything", check)
+    assert CliRunner().invoke(main, ["check"]).exit_code == 0
+    assert Cache.of_user().get("of-tests", "digest") == (None if is_saved else "right")

@@ -146,7 +146,8 @@ def make_dataset(
                 remove_copy(location, dataset)
             return made
     raise StoreError(
-        f"{location.name}/{dataset.stem}", f"expected to commit within {_ATTEMPTS} attempts, found a conflicting one"
+        f"{location.name}/{dataset.stem}",
+        f"expected to commit within {_ATTEMPTS} attempts, found a conflicting commit each time",
     )
 
 

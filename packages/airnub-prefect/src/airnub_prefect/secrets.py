@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
-from airnub_prefect.dotenv_file import NAME
+from airnub_prefect.dotenv_file import NAME, require_readable
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.paths import checkout
 
@@ -54,7 +54,12 @@ async def _read(reference: str) -> SecretStr | None:
 
 
 def _local_value(name: str) -> str | None:
-    """The value of an environment variable, else of its line in `.env` of the checkout."""
+    """The value of an environment variable, else of its line in `.env` of the checkout.
+
+    Raises:
+        ConfigurationError: `.env` cannot be read, or has invalid lines.
+    """
     if (value := os.environ.get(name)) or (root := checkout()) is None:
         return value
+    require_readable([root])
     return dotenv_values(root / NAME, interpolate=False).get(name)

@@ -53,7 +53,7 @@ class Decision:
     def __str__(self) -> str:
         """As `airnub apply` prints it."""
         if self.action == "keep":
-            return f"environment: {self.environment}, which the server has; set --env or AIRNUB_ENV for a different one"
+            return f"environment: {self.environment}, which the server has; `--env NAME --switch` replaces it"
         if self.action == "refuse":
             return (
                 f"expected the environment of the server, {self.replaced} (Variable {VARIABLE}), found "

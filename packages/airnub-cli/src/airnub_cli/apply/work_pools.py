@@ -202,10 +202,13 @@ def compare_pools(
 def _check_types(pools: list[Pool], live: dict[str, Json]) -> None:
     wrong = [pool for pool in pools if pool.name in live and live[pool.name]["type"] != pool.type]
     if wrong:
+        types = {live[pool.name]["type"] for pool in pools if pool.name in live}
+        kept = next(iter(types)) if len(types) == 1 and types <= {*POOL_TYPES} else None
+        advice = "" if kept is None else f"keep this type with `--pools {kept}`, or change it: "
         lines = [
             f"expected the work pool {pool.name} to be of type {pool.type}, found type {live[pool.name]['type']} on "
-            f"the server; keep that type with `--pools {live[pool.name]['type']}`, or change it: "
-            f"`prefect work-pool delete {pool.name}`, apply again, then redeploy the deployments that run in it"
+            f"the server; {advice}`prefect work-pool delete {pool.name}`, apply again, then redeploy the deployments "
+            "that run in it"
             for pool in wrong
         ]
         raise BackendError("\n".join([*lines, "Prefect cannot change the type of a pool. Nothing was sent."]))

@@ -264,7 +264,7 @@ class FolderVault:
                 shutil.rmtree(left)  # of a backup that was killed
             yield
         except BlockingIOError as error:
-            reason = "expected no other backup of this folder, found one that is running; wait until it has ended"
+            reason = "expected no other backup into this folder, found one that is running; wait until it has ended"
             raise StoreError(self.name, reason) from error
         finally:
             os.close(folder)

@@ -10,7 +10,7 @@ from typing import get_args
 
 import click
 
-from airnub_cli.cache import NO_CACHE, Cache
+from airnub_cli.cache import NO_CACHE, Cache, DeferredCache
 from airnub_cli.check.report import Format, mistakes_in, report
 from airnub_cli.check.unchanged import checkout_digest, recall_check, remember_check
 from airnub_cli.prefect_env import quiet_prefect
@@ -64,7 +64,11 @@ def _check(root: Path, cache: Cache) -> list[Diagnostic]:
     from airnub_cli.check.runner import check_everything
 
     # What modules print when they are imported is no part of the answer.
+    pending = DeferredCache(cache)
     with redirect_stdout(sys.stderr):
-        found = check_everything(root, cache)
-    remember_check(cache, digest, found)
+        found = check_everything(root, pending)
+    # A file that was saved meanwhile may have been checked in a different state than its digest was taken of.
+    if digest is None or checkout_digest(root) == digest:
+        pending.flush()
+        remember_check(cache, digest, found)
     return found

@@ -92,7 +92,7 @@ def check_dotenv(path: Path) -> DoctorFinding:
         return fine(".env", "none, and none is needed")
     if wrong := list(wrong_lines(path)):
         found = "; ".join(str(one).removesuffix("; see .env.example") for one in wrong)
-        return missing(".env", found, "correct it by .env.example; other commands reject it")
+        return missing(".env", found, "compare it with .env.example and correct it; other commands reject it")
     mode = path.stat().st_mode
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return odd(".env", "may contain secrets, and other users can read it", "chmod 600 .env")

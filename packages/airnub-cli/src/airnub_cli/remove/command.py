@@ -97,7 +97,7 @@ def _held(server: "PrefectServer | None", removal: "Removal") -> "RemoteObjects 
     from airnub_cli.remove.remote_objects import remote_objects
 
     held = remote_objects(server, removal.names, removal.stages)
-    click.echo(f"On the Prefect server {server.url}: " + ("will be deleted" if held.lines() else "nothing to delete"))
+    click.echo(f"On the Prefect server {server.url}: " + ("will be deleted:" if held.lines() else "nothing to delete"))
     for line in held.lines():
         click.echo(f"  {line}")
     return held

@@ -165,7 +165,11 @@ def _deployments(path: Path) -> Iterator[str]:
 
 
 def _uncommitted(root: Path, paths: tuple[str, ...]) -> list[str]:
-    return [line[3:] for line in _git_lines(root, "status", "--porcelain", "--untracked-files=all", "--", *paths)]
+    status = ["git", "status", "--porcelain", "--untracked-files=all", "--", *paths]
+    try:
+        return [line[3:] for line in subprocesses.run(status, root).text.splitlines()]
+    except ProgramError as error:
+        raise WorkspaceError(f"{error}; nothing was removed") from error
 
 
 def _git_lines(root: Path, *arguments: str) -> list[str]:
