@@ -66,8 +66,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """One and a half processes for each core, since tests wait for a third of their time; two for whole systems.
 
     On two cores the README's tests took 187 s with three processes, and 267 s with two before some were moved. Tests of
-    whole systems wait for other processes half of their time: the stage `system` took 1,258 s with three and 871 s with
-    four. `-n` and xdist's environment variable override the number.
+    whole systems wait for other processes half of their time: the stage `system` took 871 and 951 s with four, and
+    1,258 s with three on a different machine. `-n` and xdist's environment variable override the number.
     """
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
