@@ -275,8 +275,11 @@ def _parse_compose(words):
 
 @cache
 def _has_compose():
-    # The client may lack its Compose plugin.
-    return shutil.which("docker") is not None and _compose()[0] == 0
+    # The client may lack its Compose plugin; it then prints its own help for `docker compose --help`, with status 0.
+    version = ["docker", "compose", "version"]
+    return (
+        shutil.which("docker") is not None and subprocess.run(version, capture_output=True, check=False).returncode == 0
+    )
 
 
 @cache
