@@ -1,7 +1,8 @@
 """The Prefect adapter: the only shared code that imports Prefect. Departments import its modules by name.
 
 Settings: `settings`, `settings_names`, `settings_resolution` (parameter, else Variable, else YAML), `yaml_file` and
-`validation` (every error with its line), `blocks` and `secrets`, `paths` (data root), `dotenv_file`, `errors`.
+`validation` (every error with its line), `selection` (sources of one run), `blocks` and `secrets`, `paths` (data root),
+`dotenv_file`, `errors`.
 
 Flows of a department: `department` (its stages, pipeline and demo), `tasks` (one for each kind of source), `datasets`
 (a task for each), `pipeline`, `finish_stage`, `housekeeping` with `cleanup` and `integrity`, `run_names`, `steps` (of

@@ -25,9 +25,10 @@ from airnub_core import ApiSource, FileSource, NetworkSettings
 from airnub_core.contracts.limits import DatasetLimits
 from airnub_core.sources.base import SecretReference, Source
 from airnub_core.tolerance import Tolerance
-from airnub_prefect.errors import ConfigurationError, UnknownNameError
+from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.moved import MOVED
 from airnub_prefect.paths import checkout
+from airnub_prefect.selection import check_names
 from airnub_prefect.settings_names import variable_of, yaml_name_of
 from airnub_prefect.validation import nearest_or_all
 
@@ -312,17 +313,6 @@ def _check_mistakes(name: str, dataset: "Dataset", limits: DatasetLimits) -> Ite
         if check not in known:
             valid = nearest_or_all(check, known) if known else f"{name} declares none"
             yield _mistake(f"unknown check {check!r}; {valid}", (*place, "checks", check), limits)
-
-
-def check_names(what: str, names: Collection[str], known: Collection[str]) -> None:
-    """Check the names that a run is given.
-
-    Raises:
-        UnknownNameError: a name is unknown.
-    """
-    for name in names:
-        if name not in known:
-            raise UnknownNameError.of(what, f"unknown {what} {name!r}; {nearest_or_all(name, known)}")
 
 
 def package_folder(package: str) -> Path:
