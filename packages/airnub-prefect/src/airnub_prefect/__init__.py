@@ -13,8 +13,7 @@ Results of a run: `artifacts`, `progress`, `plot`, `check_report`, `assets`, `ev
 Runs: `command` (the command of departments), `session`, `embedded` (a private server), `api_url`, `import_check` (every
 flow, when an image is built), `testing` (fixtures).
 
-Workers and server: `worker`, `graceful_worker`, `docker_containers`, `subflows`, `lease_storage`, `server_database`,
-`json_logs`, `worker_metrics`, `disk`.
+Workers and server: `worker` (its drain, Docker, metrics), `lease_storage`, `server_database`, `json_logs`, `disk`.
 
 `moved` (modules and names of the version before) is the only module that is imported here: a command must be able to
 start the embedded server before it imports Prefect.
