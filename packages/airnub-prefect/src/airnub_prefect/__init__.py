@@ -15,8 +15,8 @@ flow, when an image is built), `testing` (fixtures).
 
 Workers and server: `worker` (its drain, Docker, metrics), `lease_storage`, `server_database`, `json_logs`, `disk`.
 
-`moved` (modules and names of the version before) is the only module that is imported here: a command must be able to
-start the embedded server before it imports Prefect.
+Only `moved` (former modules and names) is imported here: a command must be able to start the embedded server before it
+imports Prefect.
 """
 
 from airnub_prefect.moved import MOVED

@@ -1,6 +1,6 @@
-"""Modules and names of airnub_prefect of the version before; `airnub_common.moved` says what an import of them gives.
+"""Former modules and names of airnub_prefect: imports of them succeed for one release, as in `airnub_common.moved`.
 
-This module goes with the next version.
+This module is removed in the next release.
 """
 
 from collections.abc import Mapping
