@@ -1,6 +1,6 @@
 """The Prefect adapter: the only shared code that imports Prefect. Departments import its modules by name.
 
-Settings: `settings`, `settings_names`, `settings_resolution` (parameter, else Variable, else YAML), `yaml_file` and
+Settings: `settings`, `setting_values`, `settings_resolution` (parameter, else Variable, else YAML), `yaml_file` and
 `validation` (every error with its line), `selection` (sources of one run), `blocks` and `secrets`, `paths` (data root),
 `dotenv_file`, `errors`.
 

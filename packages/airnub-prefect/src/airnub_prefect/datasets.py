@@ -21,11 +21,10 @@ from airnub_prefect.blocks import local_folder, locate, read_address
 from airnub_prefect.check_report import VERSIONS, publish_checks
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.events import DatasetUpdated, emit_dataset_checked, emit_dataset_updated, is_within_pipeline
-from airnub_prefect.paths import data_path
+from airnub_prefect.paths import data_path, variable_of
 from airnub_prefect.progress import BatchProgress
 from airnub_prefect.selection import check_names
 from airnub_prefect.settings import DatasetsConfig, DatasetSettings
-from airnub_prefect.settings_names import variable_of
 from airnub_prefect.validation import nearest_or_all, validated
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ MODULES: Mapping[str, str] = {
     "airnub_prefect.conclusion": "airnub_prefect.finish_stage",
     "airnub_prefect.places": "airnub_prefect.paths",
     "airnub_prefect.resolution": "airnub_prefect.settings_resolution",
+    "airnub_prefect.settings_names": "airnub_prefect.paths",
 }
 """The present module of each moved one."""
 NAMES: Mapping[tuple[str, str], str] = {

@@ -14,7 +14,8 @@ from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.paths import data_path, shown
 from airnub_prefect.session import prefect_session
-from airnub_prefect.settings import DatasetSettings, IndexBlock, SourceSettings, StageSettings, StoreSettings
+from airnub_prefect.setting_values import IndexBlock
+from airnub_prefect.settings import DatasetSettings, SourceSettings, StageSettings, StoreSettings
 from airnub_prefect.validation import load_yaml, nearest_or_all
 
 if TYPE_CHECKING:
