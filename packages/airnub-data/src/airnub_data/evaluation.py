@@ -154,7 +154,7 @@ def require_passed(
     more = f"; and {len(blocking) - _NAMED_CHECKS} more checks" if len(blocking) > _NAMED_CHECKS else ""
     raise CheckError(
         dataset,
-        f"{named}{more}; nothing was committed, and the version before stays. Correct the source or the declaration, "
+        f"{named}{more}; nothing was committed; the previous version stays. Correct the source or the declaration, "
         f"let it warn (dataset_limits: {{{dataset}: {{checks: {{{blocking[0].name}: warn}}}}}}), or accept it once: "
         f"run processing --accept {dataset}",
         tuple(results),

@@ -9,7 +9,8 @@ from airnub_common import write_atomic
 from airnub_core import Report, StoreError
 from airnub_core.sample_site import Route, SampleSite
 from airnub_prefect.command.display import Display, echo, echo_err, echo_error, print_report, stdout_to_stderr
-from airnub_prefect.command.run import INTERRUPTED, interruption_message, print_crash
+from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INTERRUPTED
+from airnub_prefect.command.run import interruption_message, print_crash
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
 from airnub_prefect.paths import data_root, shown
@@ -30,7 +31,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
         force: re-run even if unchanged.
 
     Returns:
-        The exit status: 0, or 1 if the run failed.
+        The exit code: `COMPLETED`, `FAILED`, or `INTERRUPTED`.
 
     Raises:
         ConfigurationError: there is no data root.
@@ -52,7 +53,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
             display.reported(error.report)
             stack.close()
             _print_failure(department, error, root, session)
-            return 1
+            return FAILED
         except KeyboardInterrupt:
             echo_err(interruption_message(display))
             return INTERRUPTED
@@ -60,12 +61,12 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
             raise
         except Exception as error:  # noqa: BLE001  # any error of a department's flow is reported, and the session closed
             echo_error(print_crash(department.name, error))
-            return 1
+            return FAILED
         for report in reports.values():
             display.reported(report)
         seconds = time.monotonic() - started
     _print_reports(department, reports, root, session, seconds)
-    return 0
+    return COMPLETED
 
 
 def _serve(routes: Mapping[str, Route], root: Path) -> SampleSite:
