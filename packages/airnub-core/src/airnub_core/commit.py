@@ -18,9 +18,9 @@ from airnub_core.http.io_threads import SerialExecutor
 from airnub_core.http.request import Response
 from airnub_core.items import Item
 from airnub_core.outcome import Outcome, Status
+from airnub_core.store.base import PublishResult, Store
 from airnub_core.store.index import Index, IndexRow, Missed, Run, Standing
 from airnub_core.store.index.merge import is_later
-from airnub_core.store.protocol import PublishResult, Store
 from airnub_core.store.withdrawal import Withdrawal, withdraw
 
 BATCH = 1000

@@ -31,13 +31,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from airnub_core.concurrency import in_order
 from airnub_core.errors import DamagedManifestError, StoreError
+from airnub_core.store.base import PublishResult, Result, Store, Thing, failure_of
 from airnub_core.store.bucket import Bucket
 from airnub_core.store.layout import SUFFIX, Staged, object_name, object_path
 from airnub_core.store.location import BucketAddress
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.protocol import PublishResult
-from airnub_core.store.reader import Result, StoreReader, Thing, failure_of, in_order
 from airnub_core.store.withdrawal import FOLDER, Withdrawal
 
 PARALLEL = 32
@@ -49,7 +49,7 @@ PROBE = ".airnub/conditions"
 NAMED = ".airnub/named"
 
 
-class BucketStore(StoreReader):
+class BucketStore(Store):
     """A `Store` below the prefix of a bucket, for any number of workers; it is thread-safe."""
 
     takes_logs: ClassVar[bool] = False

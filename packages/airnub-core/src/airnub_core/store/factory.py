@@ -8,11 +8,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from airnub_core.errors import DamagedIndexError, StoreError
+from airnub_core.store.base import Store
 from airnub_core.store.fsck import Verification, verify
 from airnub_core.store.index import Index, SqliteIndex
 from airnub_core.store.location import StoreLocation
 from airnub_core.store.partials import Partials
-from airnub_core.store.protocol import Store
 from airnub_core.store.recovery import recover
 from airnub_core.store.staging import Staging
 from airnub_core.store.withdrawal import write_withdrawals

@@ -10,7 +10,7 @@ from airnub_core.errors import StoreError
 from airnub_core.store.layout import HIDDEN
 
 if TYPE_CHECKING:
-    from airnub_core.store.protocol import Store
+    from airnub_core.store.base import Store
 
 PREFIX = "AIRNUB_STORE_"
 """Prefix of environment variables that replace blocks of the Prefect server."""

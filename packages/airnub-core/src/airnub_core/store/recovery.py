@@ -12,12 +12,12 @@ from pathlib import Path
 
 from airnub_common import digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
+from airnub_core.store.base import Store
 from airnub_core.store.durability import is_untouched, make_durable
 from airnub_core.store.index import Index, IndexRow
 from airnub_core.store.layout import SUFFIX, Staged, object_path
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import Partials
-from airnub_core.store.protocol import Store
 from airnub_core.store.write_ahead_log import LogEntry, logs_in, read_log
 
 _INTENT_LOGS = "redo-*.json"

@@ -15,8 +15,8 @@ from airnub_core.errors import DamagedManifestError, StoreError
 from airnub_core.store.manifest import Manifest
 
 if TYPE_CHECKING:
+    from airnub_core.store.base import Store
     from airnub_core.store.index import Index
-    from airnub_core.store.protocol import Store
 
 FOLDER = ".withdrawn"
 """Folder of withdrawals, beside the folders of sources, whose names never start with a dot."""

@@ -10,13 +10,13 @@ from typing import Any
 from airnub_common import redact_url
 from airnub_core import Manifest, StoreLocation, open_store, reindex, verify
 from airnub_core.errors import DamagedManifestError
+from airnub_core.store.base import Store
 from airnub_core.store.clock import time_of
 from airnub_core.store.gc import collect
 from airnub_core.store.index import Index, IndexRow, Scope, Version
 from airnub_core.store.layout import derived_url, links_name, records_name
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import Partials
-from airnub_core.store.protocol import Store
 from airnub_core.store.withdrawal import Withdrawal, withdraw, write_withdrawals
 from airnub_prefect.command.display import echo, echo_error, print_json, print_rows
 from airnub_prefect.department import Department

@@ -25,7 +25,7 @@ _ROWS = {
     "key_values": sql.SQL("%s, %s"),
     "missed_source": sql.SQL("source"),
 }
-"""SQL for the placeholders of `sql`."""
+"""SQL for the placeholders of `tables`."""
 _ENCODING = {"client_encoding": "UTF8"}
 """Set explicitly, since a database without an encoding (SQL_ASCII) would return bytes instead of text."""
 _LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
@@ -46,7 +46,7 @@ class Connected:
         self._names |= _ROWS
 
     def ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """Execute a statement with the placeholders of `sql`, such as `{known}`, and return its rows."""
+        """Execute a statement with the placeholders of `tables`, such as `{known}`, and return its rows."""
         cursor = self._connection.execute(self._composed(question), values or None)
         return cursor.fetchall() if cursor.description else []
 
