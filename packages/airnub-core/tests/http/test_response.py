@@ -118,7 +118,7 @@ def test_more_interim_answers_than_are_taken(asked):
     """Both with an answer behind them and without."""
     answer = asked(URL)
     answer.lines += [b"HTTP/1.1 103 Hints\r\n", b"\r\n"] * (MAX_INTERIM + 1)
-    with pytest.raises(ProtocolError, match="found: 1,001 interim answers") as error:
+    with pytest.raises(ProtocolError, match="found: 1,001 interim responses") as error:
         bool(answer.has_headers)
     answer.lines += [b"HTTP/1.1 200 OK\r\n", b"\r\n"]
     with pytest.raises(ProtocolError) as again:

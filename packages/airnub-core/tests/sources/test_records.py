@@ -49,7 +49,7 @@ def test_json_is_parsed(encoding):
 )
 def test_what_is_no_json_is_an_error(content):
     """It shows how the answer starts; also hostile depths and numbers are nothing else."""
-    with pytest.raises(NotJsonError, match="the raw answer is kept"):
+    with pytest.raises(NotJsonError, match="the response is kept in the store"):
         parse_json(URL, content)
 
 
