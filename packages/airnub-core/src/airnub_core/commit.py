@@ -166,7 +166,7 @@ def _withdrawal(one: Response, run: Run) -> Withdrawal:
 
 
 def _reason(one: Response) -> str:
-    return f"answered {one.error.status}" if isinstance(one.error, HttpStatusError) else "missing on its page"
+    return f"status {one.error.status}" if isinstance(one.error, HttpStatusError) else "missing on its page"
 
 
 def _outcome(one: Response, stands: Standing, *, is_new: bool) -> Outcome | None:

@@ -130,7 +130,7 @@ class RefusedAddressError(ItemError):
 
     host: str
     address: str
-    remedy: str = field(default="If this host is meant, list it in allow_private_hosts of the source", compare=False)
+    remedy: str = field(default="To allow it, list it in allow_private_hosts of the source", compare=False)
 
     def explanation(self) -> str:
         at = "" if self.host == self.address else f" ({self.address})"

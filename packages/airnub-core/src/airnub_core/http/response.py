@@ -225,7 +225,7 @@ class ResponseReader:
     def _head(self) -> Head:
         head = find_head(self.lines)
         if head.interim > MAX_INTERIM:
-            found = f"{head.interim:,} interim responses (1xx), of which at most {MAX_INTERIM:,} are taken"
+            found = f"{head.interim:,} interim responses (1xx), of which at most {MAX_INTERIM:,} are allowed"
             raise ProtocolError(self.transfer.url, found)
         return head
 

@@ -124,7 +124,7 @@ def _checked_address(ip: IpAddress) -> str:
         raise ValueError(f"{_EXPECTED}; an IPv6 address without `%` and a zone")
     _check_mapped(ip)
     if is_metadata(ip):
-        raise ValueError(f"{_EXPECTED}; a metadata service is never asked, and cannot be listed")
+        raise ValueError(f"{_EXPECTED}; a metadata service is always blocked, and cannot be listed")
     return str(ip)
 
 
@@ -143,7 +143,7 @@ def _checked_name(text: str) -> str:
     if not HOST_NAME.fullmatch(name):
         raise ValueError(_EXPECTED)
     if is_metadata_name(name):
-        raise ValueError(f"{_EXPECTED}; a metadata service is never asked, and cannot be listed")
+        raise ValueError(f"{_EXPECTED}; a metadata service is always blocked, and cannot be listed")
     return name
 
 

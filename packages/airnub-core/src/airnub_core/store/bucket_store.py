@@ -106,13 +106,13 @@ class BucketStore(Store):
 
     def _result(self, staged: Staged, future: Future[PublishResult]) -> PublishResult | StoreError:
         if future.cancelled():
-            return StoreError(self._at(staged.source), "not tried: an object before it could not be written")
+            return StoreError(self._at(staged.source), "not uploaded, since an earlier upload of the batch failed")
         try:
             return future.result()
         except (OSError, StoreError) as error:
             return failure_of(error, staged.folder)
 
-    def has(self, path: str, size: int) -> bool:  # noqa: ARG002  # to ask would cost a request for each known URL
+    def has(self, path: str, size: int) -> bool:  # noqa: ARG002  # a check would cost a request for each known URL
         """Always true: object storage does not lose objects, and a request for each known URL would cost too much."""
         return True
 

@@ -61,7 +61,9 @@ class StoreLocation:
         """
         folder = self.local or (self.objects if isinstance(self.objects, Path) else None)
         if folder is None:
-            raise StoreError(self.name, "expected a local folder for what is on its way into the bucket, found none")
+            raise StoreError(
+                self.name, "expected a local folder for staged files, found none; name one beside the bucket"
+            )
         return folder / HIDDEN
 
     @property

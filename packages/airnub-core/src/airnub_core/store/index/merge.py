@@ -62,15 +62,15 @@ def _merge(tables: Tables, rows: Sequence[IndexRow], places: Sequence[int]) -> d
     return met
 
 
-def _enter(tables: Tables, answers: Sequence[tuple[Key, IndexRow, IndexRow | None]]) -> None:
+def _enter(tables: Tables, responses: Sequence[tuple[Key, IndexRow, IndexRow | None]]) -> None:
     """Insert responses into the history, each with the present state of its URL; `None` if the URL is withdrawn."""
     histories: dict[Key, list[tuple[int, Version]]] = {}
-    for key, place, version in tables.histories([key for key, _, _ in answers]):
+    for key, place, version in tables.histories([key for key, _, _ in responses]):
         histories.setdefault(key, []).append((place, version))
     begun: list[tuple[object, ...]] = []
     gone: list[tuple[int]] = []
     new: list[tuple[object, ...]] = []
-    for key, row, present in answers:
+    for key, row, present in responses:
         history = histories.get(key, [])
         versions = [version for _, version in history]
         after = Entered(row, *entered_before(row, versions)) if present is None else entered(present, row, versions)
@@ -123,7 +123,7 @@ def standing(
     Args:
         checked_at: last check of the URL's current state; `None` if the URL is not in the index.
         withdrawn_at: when the URL was withdrawn; `None` if it is not withdrawn.
-        note: the existing note; void if a request sent after its run began was answered.
+        note: the existing note; void if there is a response to a request sent after its run began.
         run: the run that did not find the URL.
         noted_at: the current time.
     """

@@ -171,11 +171,11 @@ class PostgresTables(Connected):
     def compare_and_set(
         self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
     ) -> Sequence[int]:
-        answers = [(rows[place], seen[place]) for place in places]
-        given = [row if before is None else row._replace(changed_at=before.checked_at) for row, before in answers]
+        pairs = [(rows[place], seen[place]) for place in places]
+        given = [row if before is None else row._replace(changed_at=before.checked_at) for row, before in pairs]
         [(written, back)] = self.ask(_COMPARE_AND_SET, *map(list, zip(*given, strict=True)))
         if back:
-            gone = [(*row[:2], before.checked_at, *row[-2:]) for row, before in answers if before is not None]
+            gone = [(*row[:2], before.checked_at, *row[-2:]) for row, before in pairs if before is not None]
             self.ask(_CHANGED_AT, *map(list, zip(*gone, strict=True)))
         return [] if written == len(given) else places
 

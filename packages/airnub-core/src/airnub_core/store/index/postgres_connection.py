@@ -150,8 +150,8 @@ class Transactions(Generic[AnyTables]):
             words = redact_text(" ".join(str(error).split()))
             if isinstance(error, psycopg.OperationalError) and (self._connection is None or self._connection.broken):
                 reason = (
-                    f"expected a PostgreSQL server that lets us in, found: {words}; "
-                    "see that it runs, and that host, port, user, password and database are right"
+                    f"expected a login to a PostgreSQL server, found: {words}; "
+                    "check that it runs, and host, port, user, password and database"
                 )
             else:
                 reason = f"the index cannot be used ({words})"
