@@ -23,9 +23,10 @@ from airnub_core.errors import (
     TransferTimeoutError,
 )
 from airnub_core.http.cookies import Cookies
+from airnub_core.http.limits import MAX_UNWANTED
 from airnub_core.http.proxies import ProxyFor, proxies_of_environment
 from airnub_core.http.request import IDEMPOTENT, Transfer
-from airnub_core.http.response import MAX_UNWANTED, ResponseReader
+from airnub_core.http.response import ResponseReader
 from airnub_core.http.ssrf import may_connect, refusal, refused_host
 from airnub_core.http.tls import trusted
 from airnub_core.http.url import Url

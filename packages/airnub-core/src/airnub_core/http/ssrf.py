@@ -1,4 +1,4 @@
-"""SSRF protection: which hosts and addresses `allow_private_hosts` allows, and what kind of address a host is.
+"""SSRF protection: which hosts and addresses are refused, by `allow_private_hosts`; `url` refuses URLs by their form.
 
 URLs also come from untrusted sources: redirects, cursors of an API, links on a page, sitemaps, and DNS responses.
 Each host is checked before it is resolved, and each address before, or as soon as, it is connected to:

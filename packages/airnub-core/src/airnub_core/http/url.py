@@ -1,4 +1,6 @@
-"""URLs: parse and validate http and https URLs by the URL Standard of browsers (WHATWG), with the parser ada.
+"""URLs: which are refused by their form, not http or https, or without a host; `ssrf` refuses hosts and addresses.
+
+They are parsed by the URL Standard of browsers (WHATWG), with the parser ada.
 
 Plain URLs, which are nearly all, are matched by a regular expression instead.
 """
