@@ -101,7 +101,7 @@ def _before(row: IndexRow, known: IndexRow | None, met: IndexRow) -> IndexRow | 
 def _confirmed(response: Response) -> IndexRow:
     """The index row after a 304: the same bytes, possibly with new validators."""
     known, headers = response.request.known, response.headers
-    assert known is not None, "only what is known is asked with validators"
+    assert known is not None, "only requests for known URLs have validators"
     etag, last_modified = headers.get("etag") or known.etag, headers.get("last-modified") or known.last_modified
     # This runs for every unchanged file, and `_replace` takes twice as long.
     return IndexRow._make((*known[:_VALIDATORS], etag, last_modified, response.sent_at, known.changed_at))

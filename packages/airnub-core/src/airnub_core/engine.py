@@ -185,7 +185,7 @@ class Engine:
     async def read(self, response: Response) -> tuple[Response, bytes]:
         """The response to commit and its bytes, for a response returned by `get`.
 
-        If the server answered 304 and the stored object is damaged, the item is fetched again, and the new response
+        If the status is 304 and the stored object is damaged, the item is fetched again, and the new response
         is returned.
 
         Raises:
@@ -194,7 +194,7 @@ class Engine:
         """
         if response.staged is None:
             known = response.request.known
-            assert known is not None, "only what is known is asked with validators"
+            assert known is not None, "only requests for known URLs have validators"
             try:
                 return response, self.store.read(known.path, known.digest)
             except DamagedObjectError:

@@ -1,6 +1,6 @@
-"""Modules and names of airnub_core of the version before; `airnub_common.moved` says what an import of them gives.
+"""Modules and names of the previous version of airnub_core; `airnub_common.moved` defines what their import returns.
 
-This module goes with the next version.
+This module will be removed in the next version.
 """
 
 import importlib
@@ -101,7 +101,7 @@ def _in_data(module: str, name: str) -> tuple[str, Any]:
         message = f"{module}.{name} has moved to {_DATA}: install airnub-prefect[datasets] ({error})"
         raise ImportError(message, name=error.name) from error
     except AttributeError as error:
-        message = f"{module}.{name} has no successor; docs/datasets.md says how a dataset is declared"
+        message = f"{module}.{name} has no successor; docs/datasets.md describes how to declare a dataset"
         raise AttributeError(message, name=name) from error
 
 

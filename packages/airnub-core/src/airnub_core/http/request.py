@@ -85,7 +85,7 @@ class Response(NamedTuple):
         """Digest of the current bytes of the URL: of the staged body, or after a 304 of the known object."""
         if self.staged is not None:
             return f"{ALGORITHM}:{self.staged.hex_digits}"
-        assert self.request.known is not None, "only what is known is asked with validators"
+        assert self.request.known is not None, "only requests for known URLs have validators"
         return self.request.known.digest
 
 

@@ -146,7 +146,7 @@ class Paginator:
             PageError: the Link header has an invalid URL, the API repeats a page, or it ends before `total`.
             TooManyPagesError: the API has more than the largest number of pages.
         """
-        assert self.url is not None, "there is a page to go on from"
+        assert self.url is not None, "a page was requested"
         url = self.url
         self._seen.add(url)
         self.url = following = self._next(url, document, headers)

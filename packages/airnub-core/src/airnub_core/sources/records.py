@@ -109,7 +109,7 @@ def is_sendable(value: Any) -> bool:
 
 
 class Watermark:
-    """The largest value of a field so far; tells which records are new since the previous run.
+    """The largest value of a field so far, by which records are new or known from the previous run.
 
     An API that is queried for records since a value may return the records with exactly this value again, with later
     ones among them. Known records are recognised by their digests, the border.

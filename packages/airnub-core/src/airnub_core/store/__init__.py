@@ -6,7 +6,7 @@ factory           opens a store with its index and the staging folder of a proce
 layout            paths and names of objects, manifests and sources
 objects           a store in a folder
 bucket_store      a store in object storage, based on `bucket`
-manifest          where bytes came from
+manifest          the origin of the bytes of an object
 staging           the locked folder of a process in which bytes arrive
 stager            hashes a body and writes it into a staging folder, with its manifest
 write_ahead_log   a log of small bodies, written before they are published

@@ -94,7 +94,7 @@ def reindex(place: Path | StoreLocation) -> Verification:
     place = StoreLocation.at(place)
     index, verification = _open_index(place, place.store(), anew=True)
     index.close()
-    assert verification is not None, "an index that is built anew is verified"
+    assert verification is not None, "a rebuild verifies the store"
     return verification
 
 
