@@ -22,7 +22,6 @@ _NAMED_CHECKS = 3
 """Maximum number of failed checks in an error message; the attribute `checks` of the error has all of them."""
 
 
-@dataclass(eq=True, unsafe_hash=True)
 class CheckError(DatasetError):
     """A failed check blocks the commit; the previous version stays current."""
 

@@ -21,10 +21,10 @@ import polars as pl
 
 from airnub_core.errors import DatasetError, IngestError, StoreError
 from airnub_core.outcome import CheckResult, Violation
+from airnub_core.store.base import Store
 from airnub_core.store.factory import open_store
 from airnub_core.store.index import Index
 from airnub_core.store.location import StoreLocation
-from airnub_core.store.protocol import Store
 from airnub_data import quarantine
 from airnub_data.code import parts, stage_digest, table_digest
 from airnub_data.columns import type_name

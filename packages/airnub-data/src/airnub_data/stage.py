@@ -26,7 +26,7 @@ import polars as pl
 
 from airnub_common import hex_of
 from airnub_core.errors import DatasetError, StoreError
-from airnub_core.store.protocol import Store
+from airnub_core.store.base import Store
 from airnub_data.columns import INTERNAL, OBJECT, RECORD
 from airnub_data.conform import REASON, Conformed, Misfit, conform
 from airnub_data.dataset import Dataset

@@ -111,7 +111,7 @@ def test_reindex(invoke, folder):
     path.write_text("{}")
     status, out, err = invoke("reindex")
     assert (status, out) == (1, "1 manifests of 2 objects are in the index of store\n")
-    assert f"damaged: {path}: not a manifest" in err
+    assert f"damaged: {path}: expected a manifest, found" in err
 
 
 def fetched(site, folder, content, path="/a.csv", name="a"):
