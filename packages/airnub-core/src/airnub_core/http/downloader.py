@@ -29,8 +29,8 @@ class DownloaderConfig(NamedTuple):
 
     staging: Path
     """The folder in which bodies are staged, absolute."""
-    hidden: Path
-    """The hidden folder of the store, which holds partial files."""
+    partials: Partials
+    """The partial files of the store."""
     connections: int
     """Most connections in all."""
     user_agent: str
@@ -69,7 +69,6 @@ class Downloader:
             client: the HTTP client; `None` creates one.
             on_end: called from the client's thread when `finish` no longer waits for requests.
         """
-        partials = Partials(config.hidden)
         # First, since it fails where the store is gone.
         stager = Stager(config.staging, config.prefix, is_logged=config.is_logged)
         self.folder = stager.folder
@@ -78,9 +77,9 @@ class Downloader:
         self._owns_client = client is None
         self._results: deque[Result] = deque()
         buffers = Buffers(min(config.connections, self._client.connections), config.memory)
-        self._file_sink = FileSink(stager, partials, buffers, self._results.append)
+        self._file_sink = FileSink(stager, config.partials, buffers, self._results.append)
         self._on_results, self._on_end = on_results, on_end
-        self._partial_keys = partials.keys()
+        self._partial_keys = config.partials.keys()
         self._prepared: deque[tuple[Transfer, FileBody | None]] = deque()
         self._preparing = 0
         self._closed = self._stopping = False

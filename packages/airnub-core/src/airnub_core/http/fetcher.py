@@ -55,16 +55,16 @@ class EventLoop:
 class Fetcher:
     """Fetches single URLs for one engine; belongs to the event loop in which it is created."""
 
-    def __init__(self, client: Client, staging: Path, hidden: Path) -> None:
+    def __init__(self, client: Client, staging: Path, partials: Partials) -> None:
         """Create a fetcher.
 
         Args:
             client: sends the requests.
             staging: absolute path of the folder in which bodies to be stored are staged.
-            hidden: the store's hidden folder, which holds partial files.
+            partials: the partial files of the store.
         """
         self._client = client
-        self._staging, self._partials = staging, Partials(hidden)
+        self._staging, self._partials = staging, partials
         self.event_loop = EventLoop()
         """The event loop in which results are awaited."""
         self._waiting: dict[int, tuple[asyncio.Future[Response], Transfer]] = {}

@@ -22,7 +22,6 @@ from airnub_core.http.client import Client
 from airnub_core.http.downloader import DownloaderConfig, Result
 from airnub_core.http.request import Request, Response
 from airnub_core.http.workers import Ended, Packet, ProcessWorker, ThreadWorker
-from airnub_core.store.partials import Partials
 
 MOST_LOSSES = 16
 """Crashed processes that one pool replaces. After one more, the jobs in flight in such processes fail, and the main
@@ -198,10 +197,9 @@ class WorkerPool:
         """Remove bodies that a crashed process staged without a result; large partial files are kept and resumed."""
         if place.folder is None:
             return
-        partials = Partials(self._config.hidden)
         try:
             for folder in list(place.folder.iterdir()):
-                if folder.name not in place.reported and not partials.park(folder):
+                if folder.name not in place.reported and not self._config.partials.park(folder):
                     shutil.rmtree(folder, ignore_errors=True)
         except OSError as error:
             raise StoreError.of(error, place.folder) from error

@@ -26,10 +26,8 @@ class StoreReader(ABC):
     Paths are relative to the store, with `/`.
     """
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """The location of the store for messages: a folder, or the URL of a bucket."""
+    name: str
+    """The location of the store for messages: a folder, or the URL of a bucket."""
 
     @abstractmethod
     def _content(self, path: str) -> bytes:
