@@ -118,12 +118,12 @@ class Downloader:
 
     # --- in the loop of the client ------------------------------------------------------------------------------------
 
-    def look(self, now: float, *, is_idle: bool) -> float:
+    def look(self, now: float) -> float:
         """Deliver the collected results if they fill a packet or have waited long enough."""
         if self._prepared:
             self._take_prepared()
         waiting = len(self._results)
-        if waiting >= PACKET or (waiting and (is_idle or now - self._last_packet >= _PACKET_EVERY)):
+        if waiting >= PACKET or (waiting and (self._client.is_idle or now - self._last_packet >= _PACKET_EVERY)):
             self._last_packet = now
             self._tell([self._results.popleft() for _ in range(waiting)])
         if (self._stopping or (self._closed and not self._file_sink.open)) and not self._preparing:
@@ -131,7 +131,7 @@ class Downloader:
             self._end()
             return inf
         if self._results or self._file_sink.busy:
-            return _SHORT if is_idle else _PACKET_EVERY
+            return _SHORT if self._client.is_idle else _PACKET_EVERY
         return inf
 
     def crashed(self, error: BaseException) -> None:

@@ -120,7 +120,7 @@ class Fetcher:
         """Deliver a response, or the error of a store that cannot be written; thread-safe."""
         self.event_loop.call(lambda: self._take(result))
 
-    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
+    def look(self, _now: float) -> float:
         """Do nothing; `Watcher` requires it."""
         return inf
 
