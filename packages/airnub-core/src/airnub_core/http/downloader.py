@@ -1,10 +1,11 @@
 """Downloader: download files into a staging folder with an HTTP client, and deliver results as requests end."""
 
-import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from airnub_core.errors import IngestError, ItemError, StoreError
@@ -84,13 +85,13 @@ class Downloader:
         self._preparing = 0
         self._closed = self._stopping = False
         self._last_packet = 0.0
-        self._error: BaseException | None = None
-        self._ended = threading.Event()
+        self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        """Filled once when `finish` may return: with the error that ended the client, if any."""
         self._client.watch(self)
 
     def add(self, requests: list[Request]) -> None:
         """Queue requests."""
-        self._client.call(lambda: self._take_in(requests))
+        self._client.call(partial(self._take_in, requests))
 
     def close(self) -> None:
         """Close the queue: `finish` returns when all queued requests have ended."""
@@ -106,15 +107,15 @@ class Downloader:
         Raises:
             BaseException: the error that ended the client.
         """
-        self._ended.wait()
+        error = self._ended.get()
         if self._owns_client:
             self._client.close()
         self._file_sink.wait()
         if self._results:
             self._tell(list(self._results))
         self._file_sink.close()
-        if self._error is not None:
-            raise self._error
+        if error is not None:
+            raise error
 
     # --- in the loop of the client ------------------------------------------------------------------------------------
 
@@ -136,11 +137,10 @@ class Downloader:
 
     def crashed(self, error: BaseException) -> None:
         """End `finish` with the error that ended the loop."""
-        self._error = error
-        self._end()
+        self._end(error)
 
-    def _end(self) -> None:
-        self._ended.set()
+    def _end(self, error: BaseException | None = None) -> None:
+        self._ended.put(error)
         self._on_end()
 
     def _take_in(self, requests: list[Request]) -> None:
