@@ -7,11 +7,11 @@ from typing import Any
 from airnub_common import redact_url
 from airnub_core import Manifest, StoreLocation, open_store
 from airnub_core.errors import DamagedManifestError
+from airnub_core.store.base import Store
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, IndexRow, Scope, Version
 from airnub_core.store.layout import derived_url, links_name, records_name
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.base import Store
 from airnub_core.store.withdrawal import Withdrawal, withdraw, write_withdrawals
 from airnub_prefect.command.display import SHORT_DIGEST, echo, echo_error, print_json, print_rows, time_text
 from airnub_prefect.command.exit_codes import COMPLETED, FAILED
