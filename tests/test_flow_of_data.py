@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 
-from dev_system import ENDED, PATIENCE, ROOT, Dev, copy_of, edit, read, run_deployment
+from dev_system import ENDED, PATIENCE, ROOT, Dev, copy_of, edit, enterable, read, run_deployment
 
 from airnub_data import Location
 from airnub_data.table import Table
@@ -95,14 +95,15 @@ class System:
 
 
 @pytest.fixture
-def system(tmp_path):
-    """A running system, which is ended afterwards."""
-    running = System(tmp_path)
-    try:
-        running.start()
-        yield running
-    finally:
-        assert running.dev.end() == 0, "".join(running.dev.lines)
+def system():
+    """A running system, which is ended afterwards; its database is PostgreSQL, if this machine has it."""
+    with enterable() as folder:
+        running = System(folder)
+        try:
+            running.start()
+            yield running
+        finally:
+            assert running.dev.end() == 0, "".join(running.dev.lines)
 
 
 def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):

@@ -7,9 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +65,17 @@ class Dev:
         status = self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         return status
+
+
+@contextmanager
+def enterable():
+    """A folder that every user may enter: if the test is root, PostgreSQL runs as a different user."""
+    folder = Path(tempfile.mkdtemp(prefix="airnub-dev-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def copy_of(root, to):
