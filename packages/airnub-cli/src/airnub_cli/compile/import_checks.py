@@ -22,6 +22,7 @@ from airnub_cli.cache import Cache, Fingerprints
 from airnub_cli.compile.department_check import wrong_flows
 from airnub_cli.compile.department_file import FILE, DepartmentFile, read_source, stages
 from airnub_cli.compile.deployment_check import wrong
+from airnub_cli.configuration.pools import wrong_defaults
 from airnub_cli.configuration.registry import Registry
 from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.subprocesses import map_in_processes
@@ -118,6 +119,9 @@ def judged_sources(
         found[member.module] = DepartmentFile(
             member.module, named.get(member.module), path, None, stages=known["stages"], known=known["value"]
         )
+    if waiting:
+        # Those of a department that sets only its image: the check of any other imports Prefect's worker for Docker.
+        wrong_defaults("docker", {}, cache)
     verdicts = map_in_processes(_judge, [member for member, _ in waiting], _prepare, without_schemas)
     for (member, digest), verdict in zip(waiting, verdicts, strict=True):
         module = member.module
