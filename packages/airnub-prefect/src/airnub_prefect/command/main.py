@@ -47,7 +47,10 @@ def group(department: Department) -> click.Group:
     """The click group of a department's command."""
     name = department.command
 
-    @click.group(help=f"Run the stages of {department.name}, and inspect its content store and datasets.")
+    @click.group(
+        help=f"Run the stages of {department.name}, and inspect its content store and datasets.",
+        epilog=f"Example: uv run {name} run",
+    )
     def command() -> None: ...
 
     @command.command("demo", epilog=f"Example: uv run {name} demo")
@@ -55,7 +58,10 @@ def group(department: Department) -> click.Group:
     @click.option("--force", is_flag=True, help="Re-run even if unchanged.")
     @_VERBOSE
     def demo(with_failure: bool, force: bool, verbose: bool) -> None:
-        """Run all stages on a built-in sample site, without services, internet or an account."""
+        """Run all stages on a built-in sample site.
+
+        No service, internet or account is needed. Objects and datasets are written to data/demo/.
+        """
 
         def run() -> int:
             with prefect_session(verbose=verbose) as session:
@@ -71,7 +77,7 @@ def group(department: Department) -> click.Group:
         "--config",
         type=_FILE,
         metavar="FILE",
-        help="Settings file of the stage. Default: the Prefect Variable, else configs/ of the checkout.",
+        help="Settings file of the stage. Default: the Prefect Variable, else the file in configs/variables/.",
     )
     @click.option("--force", is_flag=True, help="Re-run even if unchanged.")
     @click.option(
@@ -86,7 +92,7 @@ def group(department: Department) -> click.Group:
         "sources",
         multiple=True,
         metavar="NAME",
-        help="Run only this source, or the datasets of it. Repeatable.",
+        help="Run only this source, or its datasets in a stage that makes datasets. Repeatable.",
     )
     @click.option("--failed", is_flag=True, help="Run only the items and datasets that failed in the last run.")
     @_JSON
@@ -127,7 +133,7 @@ def group(department: Department) -> click.Group:
     @command.command("list", epilog=f"Example: uv run {name} list --json")
     @_JSON
     def list_(as_json: bool) -> None:
-        """List the flows with a description and the settings that each reads."""
+        """List the flows, each with its description and settings."""
 
         def run() -> int:
             from airnub_prefect.command.list import list_flows
@@ -140,7 +146,10 @@ def group(department: Department) -> click.Group:
     @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
     @click.option("--port", default=8000, show_default=True, help="Port to listen on; 0 for a free port.")
     def site(host: str, port: int) -> None:
-        """Serve the sample site of `demo` until Ctrl-C, for runs elsewhere without internet."""
+        """Serve the sample site of `demo` until Ctrl-C.
+
+        Runs of other processes can use it as a source without internet.
+        """
 
         def run() -> int:
             from airnub_prefect.command.site import serve
@@ -160,9 +169,10 @@ def group(department: Department) -> click.Group:
     @click.option("--datasets", type=_FOLDER, metavar="FOLDER", help="Datasets. Default: from the settings.")
     @_JSON
     def housekeeping(dry_run: bool, store: Path | None, datasets: Path | None, as_json: bool) -> None:
-        """Remove expired dataset versions and partial downloads that no run resumed for a week; print sizes.
+        """Remove expired dataset versions and old partial downloads.
 
-        Files that a run in flight uses are kept.
+        Partial downloads are removed after a week in which no run resumed them. Sizes are printed. Files that a run in
+        flight uses are kept.
         """
 
         def run() -> int:
@@ -182,7 +192,7 @@ def group(department: Department) -> click.Group:
 def _store(department: Department) -> click.Group:
     name = department.command
 
-    @click.group("store", help="Inspect and maintain the content store.")
+    @click.group("store", help="Inspect and maintain the content store.", epilog=f"Example: uv run {name} store ls")
     def store() -> None: ...
 
     def at(where: Mapping[str, Path | None], work: Callable[[Any, Any], int], *, with_index: bool = False) -> NoReturn:
@@ -198,7 +208,7 @@ def _store(department: Department) -> click.Group:
     @_JSON
     @_where
     def ls(source: str | None, as_json: bool, **where: Path | None) -> None:
-        """List every object with its source, size, digest, time and URL."""
+        """List all objects with source, size, digest, time and URL."""
         at(where, lambda commands, place: commands.ls(place, source, as_json=as_json))
 
     @store.command("show", epilog=f"Example: uv run {name} store show 3f9a27c1")
@@ -206,7 +216,10 @@ def _store(department: Department) -> click.Group:
     @_JSON
     @_where
     def show(what: str, as_json: bool, **where: Path | None) -> None:
-        """Show the manifests that match WHAT: a digest or its first digits, a URL, a path or a file name."""
+        """Show the manifests of an object.
+
+        WHAT is its digest or the first digits of it, its URL, its path or its file name.
+        """
         at(where, lambda commands, place: commands.show(place, what, as_json=as_json))
 
     @store.command("log", epilog=f"Example: uv run {name} store log https://example.org/weather.csv")
@@ -215,7 +228,10 @@ def _store(department: Department) -> click.Group:
     @_JSON
     @_where
     def log(url: str, source: str | None, as_json: bool, **where: Path | None) -> None:
-        """Show every version of a URL, oldest first, with time, digest, size and path."""
+        """List the versions of a URL, oldest first.
+
+        Each has its time, digest, size and path.
+        """
         at(where, lambda commands, place: commands.log(place, url, source, as_json=as_json), with_index=True)
 
     @store.command("forget", epilog=f"Example: uv run {name} store forget https://example.org/weather.csv")
@@ -224,9 +240,9 @@ def _store(department: Department) -> click.Group:
     @_JSON
     @_where
     def forget(url: str, source: str | None, as_json: bool, **where: Path | None) -> None:
-        """Withdraw a URL: its rows leave the datasets, its objects and versions stay.
+        """Withdraw a URL, so that its rows leave the datasets.
 
-        A run that fetches the URL again restores it.
+        Its objects and versions stay.         A run that fetches the URL again restores it.
         """
         at(where, lambda commands, place: commands.forget(place, url, source, as_json=as_json), with_index=True)
 
@@ -234,7 +250,10 @@ def _store(department: Department) -> click.Group:
     @_JSON
     @_where
     def verify(as_json: bool, **where: Path | None) -> None:
-        """Hash every object again, and report damage. The exit status is 1 if there is any."""
+        """Hash every object again, and report damage.
+
+        The exit status is 1 if there is any.
+        """
         at(where, lambda commands, place: commands.check(place, as_json=as_json))
 
     @store.command("gc", epilog=f"Example: uv run {name} store gc --dry-run")
@@ -242,9 +261,10 @@ def _store(department: Department) -> click.Group:
     @_JSON
     @_where
     def gc(dry_run: bool, as_json: bool, **where: Path | None) -> None:
-        """Collect garbage: remove objects without a manifest, and leftovers of killed processes.
+        """Collect garbage, such as objects without a manifest.
 
-        Files that a process is writing are kept.
+        Staging folders and other leftovers of killed processes are removed, too. Files that a process is writing are
+        kept.
         """
         at(where, lambda commands, place: commands.gc(place, dry_run=dry_run, as_json=as_json), with_index=True)
 
@@ -253,7 +273,7 @@ def _store(department: Department) -> click.Group:
     @_JSON
     @_where
     def partials(remove: bool, as_json: bool, **where: Path | None) -> None:
-        """List interrupted downloads of large files, which the next run resumes."""
+        """List partial downloads, which the next run resumes."""
         at(where, lambda commands, place: commands.partials(place, remove=remove, as_json=as_json))
 
     @store.command("failed", epilog=f"Example: uv run {name} store failed")
@@ -261,13 +281,16 @@ def _store(department: Department) -> click.Group:
         "--forget",
         multiple=True,
         metavar="NAME",
-        help="Count this source, or this dataset (DEPARTMENT/NAME), as complete, for example after its removal from "
+        help="Count this source, or this dataset (DEPARTMENT/NAME), as complete, such as after its removal from "
         "the settings. Repeatable.",
     )
     @_JSON
     @_where
     def failed(as_json: bool, forget: tuple[str, ...], **where: Path | None) -> None:
-        """Show the failures of the last run of each source and each dataset. `run --failed` retries them."""
+        """List failures of the last run of each source and dataset.
+
+        `run --failed` retries them.
+        """
         at(where, lambda commands, place: commands.failed(place, forget, as_json=as_json), with_index=True)
 
     @store.command("reindex", epilog=f"Example: uv run {name} store reindex")
@@ -282,7 +305,11 @@ def _store(department: Department) -> click.Group:
 def _dataset(department: Department) -> click.Group:
     name = department.command
 
-    @click.group("dataset", help="Inspect datasets, roll back to a version, and remove expired files.")
+    @click.group(
+        "dataset",
+        help="Inspect and roll back datasets, and remove old versions.",
+        epilog=f"Example: uv run {name} dataset ls",
+    )
     def dataset() -> None: ...
 
     def located(command: Callable[..., None]) -> Callable[..., None]:
@@ -311,10 +338,10 @@ def _dataset(department: Department) -> click.Group:
     @_JSON
     @located
     def ls(as_json: bool, **where: Path | None) -> None:
-        """List the datasets of the department with the version and row count of each."""
+        """List the datasets, each with its version and row count."""
         at(where, lambda commands, datasets: commands.ls(datasets, as_json=as_json))
 
-    @dataset.command("show", epilog=f"Example: uv run {name} dataset show NAME --as-of 2026-11-01")
+    @dataset.command("show", epilog=f"Example: uv run {name} dataset show sales --as-of 2026-11-01")
     @click.argument("dataset_name", metavar="NAME")
     @click.option(
         "--as-of",
@@ -324,35 +351,47 @@ def _dataset(department: Department) -> click.Group:
     @_JSON
     @located
     def show(dataset_name: str, as_of: str | None, as_json: bool, **where: Path | None) -> None:
-        """Show the declaration and the inputs of a dataset, and what the next run would do and why."""
+        """Show a dataset, and what the next run would do.
+
+        The output has its declaration, its inputs, and the reasons for the work of the next run.
+        """
         at(where, lambda commands, datasets: commands.show(datasets, dataset_name, as_of, as_json=as_json))
 
-    @dataset.command("history", epilog=f"Example: uv run {name} dataset history NAME")
+    @dataset.command("history", epilog=f"Example: uv run {name} dataset history sales")
     @click.argument("dataset_name", metavar="NAME")
     @_JSON
     @located
     def history(dataset_name: str, as_json: bool, **where: Path | None) -> None:
-        """List the versions of a dataset, newest first, with time, run and row count."""
+        """List the versions of a dataset, newest first.
+
+        Each has its time, run and row count.
+        """
         at(where, lambda commands, datasets: commands.history(datasets, dataset_name, as_json=as_json))
 
-    @dataset.command("quarantine", epilog=f"Example: uv run {name} dataset quarantine NAME --limit 20")
+    @dataset.command("quarantine", epilog=f"Example: uv run {name} dataset quarantine sales --limit 20")
     @click.argument("dataset_name", metavar="NAME")
     @click.option("--limit", type=click.IntRange(0), default=5, show_default=True, help="Number of example rows.")
     @_JSON
     @located
     def quarantine(dataset_name: str, limit: int, as_json: bool, **where: Path | None) -> None:
-        """Show the quarantined rows: counts by rule, and examples with their text and origin."""
+        """Show the quarantined rows of a dataset.
+
+        The output has the counts by rule, and examples with their text and origin.
+        """
         at(where, lambda commands, datasets: commands.quarantine(datasets, dataset_name, limit, as_json=as_json))
 
-    @dataset.command("rollback", epilog=f"Example: uv run {name} dataset rollback NAME 3")
+    @dataset.command("rollback", epilog=f"Example: uv run {name} dataset rollback sales 3")
     @click.argument("dataset_name", metavar="NAME")
     @click.argument("version", type=click.IntRange(0))
     @located
     def rollback(dataset_name: str, version: int, **where: Path | None) -> None:
-        """Make an earlier VERSION the current one. Runs do not update the dataset until `dataset release`."""
+        """Make an earlier version of a dataset the current one.
+
+        Runs do not update the dataset until `dataset release`.
+        """
         at(where, lambda commands, datasets: commands.rollback(datasets, dataset_name, version))
 
-    @dataset.command("release", epilog=f"Example: uv run {name} dataset release NAME")
+    @dataset.command("release", epilog=f"Example: uv run {name} dataset release sales")
     @click.argument("dataset_name", metavar="NAME")
     @located
     def release(dataset_name: str, **where: Path | None) -> None:
@@ -365,7 +404,10 @@ def _dataset(department: Department) -> click.Group:
     @_JSON
     @located
     def vacuum(names: tuple[str, ...], dry_run: bool, as_json: bool, **where: Path | None) -> None:
-        """Remove files of expired versions and leftovers of killed runs, from NAME (default: all datasets)."""
+        """Remove files of expired versions, and of killed runs.
+
+        Without NAME, all datasets are searched.
+        """
         at(where, lambda commands, datasets: commands.vacuum(datasets, names, dry_run=dry_run, as_json=as_json))
 
     return dataset
