@@ -53,7 +53,7 @@ def check(form: Format, no_cache: bool) -> None:
         f"{count} {name}{'s' * (count != 1)}" for name, count in (("mistake", mistakes), ("warning", warnings)) if count
     ]
     colour = "red" if mistakes else "yellow" if warnings else "green"
-    click.secho(", ".join(said) or "everything is as it should be", fg=colour, err=True)
+    click.secho(", ".join(said) or "no mistakes found", fg=colour, err=True)
     sys.exit(1 if mistakes else 0)
 
 
