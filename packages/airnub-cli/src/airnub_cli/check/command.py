@@ -39,7 +39,7 @@ def check(form: Format, no_cache: bool) -> None:
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
-    os.chdir(root)  # paths are told from here, as GitHub and editors want them
+    os.chdir(root)  # printed paths are relative to the root, as GitHub and editors expect
     found = _check(root, NO_CACHE if no_cache else Cache.of_user())
     if found or form == "json":
         click.echo(report(found, form))

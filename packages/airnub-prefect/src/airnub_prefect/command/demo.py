@@ -94,7 +94,7 @@ def _print_reports(
     for outcome in (outcome for report in reports.values() for outcome in report.outcomes if outcome.note):
         echo(f"  report    {shown(root / 'reports' / (outcome.path or ''))}")
         echo(f"  found     {outcome.note}")
-    _print_next_steps(department, root, session, "demo --with-failure", "the same with a broken link")
+    _print_next_steps(department, root, session, "demo --with-failure", "the same with failing items")
 
 
 def _print_failure(
@@ -110,7 +110,7 @@ def _print_failure(
         echo_error(failed.headline)
         echo(f"The stages after {failed.stage} were not started. {_SAFE}")
     echo(f"  objects   {shown(root / 'store')}")
-    again = "the same without the broken link" if with_failure else "the same, after the cause is corrected"
+    again = "the same without failing items" if with_failure else "the same, after the cause is corrected"
     _print_next_steps(department, root, session, "demo", again)
 
 

@@ -54,7 +54,7 @@ def group(department: Department) -> click.Group:
     def command() -> None: ...
 
     @command.command("demo", epilog=f"Example: uv run {name} demo")
-    @click.option("--with-failure", is_flag=True, help="Include a broken link in the sample site.")
+    @click.option("--with-failure", is_flag=True, help="Let the sample site answer some requests with an error.")
     @click.option("--force", is_flag=True, help="Re-run even if unchanged.")
     @_VERBOSE
     def demo(with_failure: bool, force: bool, verbose: bool) -> None:
