@@ -260,7 +260,7 @@ def test_what_a_check_counts():
     assert finding(row_count(minimum=1), total=9)[2:] == (9, "rows")
     assert finding(row_count_change(max_shrink="20%"), total=75, earlier=[100])[2:] == (
         -25.0,
-        "% change from the median",
+        "% change",
     )
     assert finding(row_count_change(max_shrink="20%"), total=75)[2:] == (None, None)
     newest = {"a": [NOW - timedelta(hours=5)]}

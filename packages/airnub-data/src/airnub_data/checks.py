@@ -249,9 +249,7 @@ class RowCountChange(Check):
         shrink = self.max_shrink is None or tolerates(self.max_shrink, max(before - rows.total, 0), before)
         growth = self.max_growth is None or tolerates(self.max_growth, max(rows.total - before, 0), before)
         found = f"{rows.total:,} rows, and {before:,} in the median of {len(earlier)} versions"
-        return Finding(
-            shrink and growth, found, round((rows.total - before) / before * 100, 3), "% change from the median"
-        )
+        return Finding(shrink and growth, found, round((rows.total - before) / before * 100, 3), "% change")
 
 
 @dataclass(frozen=True, kw_only=True)
