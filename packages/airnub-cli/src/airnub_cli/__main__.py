@@ -14,7 +14,11 @@ from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError
 
 
-@click.group(cls=LazyGroup, help="Manage the workspace: all packages and departments of this checkout.")
+@click.group(
+    cls=LazyGroup,
+    help="Manage the workspace: all packages and departments of this checkout.",
+    epilog="Example: uv run airnub check",
+)
 @click.pass_context
 def main(context: click.Context) -> None:
     # `doctor` reports an unreadable `.env` as a finding.

@@ -15,47 +15,47 @@ class CommandError(click.ClickException):
 COMMANDS = {
     "adopt": (
         "airnub_cli.adopt.command:adopt",
-        "Replace organisation, licence and code owners in the whole repository with your organisation's own.",
+        "Replace organisation, licence and code owners by your own.",
     ),
     "affected": (
         "airnub_cli.affected.command:affected_command",
-        "List the departments, packages, images and workspace tests that a change affects, with the reasons.",
+        "List what a change affects, with the reasons.",
     ),
     "apply": (
         "airnub_cli.apply.command:apply",
-        "Apply the configuration in this repository to the Prefect server (PREFECT_API_URL).",
+        "Apply the configuration of this repository to the server.",
     ),
     "backup": (
         "airnub_cli.backup.command:backup",
-        "Back up databases, stores, datasets and indexes to TO: a folder, or a bucket such as s3://bucket/prefix.",
+        "Back up databases, stores, datasets and indexes.",
     ),
     "check": (
         "airnub_cli.check.command:check",
-        "Check the whole workspace, and report all mistakes at once with file and line.",
+        "Check the whole workspace, and report all mistakes at once.",
     ),
     "compile": (
         "airnub_cli.compile.command:compile_",
-        "Merge the prefect.yaml files of all active departments into one, after a check of every deployment.",
+        "Merge the departments' prefect.yaml files into one.",
     ),
     "contract": (
         "airnub_cli.contract.command:contract",
-        "Export the contracts of the datasets and events that departments publish.",
+        "Export the contracts of published datasets and events.",
     ),
     "dev": (
         "airnub_cli.dev.command:dev",
-        "Run the whole system on this machine without Docker: server, UI, and a worker per department.",
+        "Run the whole system on this machine, without Docker.",
     ),
     "doctor": (
         "airnub_cli.doctor.command:doctor",
-        "Check the setup of this machine, and print a command to fix each problem.",
+        "Check the setup of this machine.",
     ),
     "images": (
         "airnub_cli.images.command:images",
-        "Build each IMAGE (a department, or `prefect`; default: all of these) that is missing or out of date.",
+        "Build the images that are missing or out of date.",
     ),
     "kubernetes": (
         "airnub_cli.kubernetes:kubernetes",
-        "Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.",
+        "Print the Kubernetes manifests of an environment.",
     ),
     "new": (
         "airnub_cli.new.command:new",
@@ -63,35 +63,35 @@ COMMANDS = {
     ),
     "remove": (
         "airnub_cli.remove.command:remove",
-        "Remove a department from the repository and the Prefect server.",
+        "Remove a department from the repository and the server.",
     ),
     "restore": (
         "airnub_cli.backup.command:restore",
-        "Restore a backup from FROM into an empty system, and verify its stores and datasets.",
+        "Restore a backup into an empty system, and verify it.",
     ),
     "retention": (
         "airnub_cli.retention:retention",
-        "Count the runs that the next vacuum of the Prefect server (PREFECT_API_URL) will remove.",
+        "Count the runs that the Prefect server will remove next.",
     ),
     "rotate": (
         "airnub_cli.rotate:rotate",
-        "Change the password of NAME, database or index, in the system of Docker Compose.",
+        "Change a database password in the system of Docker Compose.",
     ),
     "sbom": (
         "airnub_cli.sbom:sbom",
-        "Print a software bill of materials (SBOM) for each IMAGE (default: all), as CycloneDX 1.5, from the lock.",
+        "Print a software bill of materials (SBOM) for each image.",
     ),
     "test": (
         "airnub_cli.test:test",
-        "Install the wheel of each MEMBER (default: all) in isolation, with its declared dependencies, and test it.",
+        "Test members of the workspace, each in isolation.",
     ),
     "template": (
         "airnub_cli.template.command:template",
-        "Compare departments with the template that they were made from, and merge its changes.",
+        "Compare departments with the template, and merge changes.",
     ),
     "upgrade": (
         "airnub_cli.upgrade.command:upgrade",
-        "Upgrade the system of docker-compose.yml to the present checkout and .env, while runs continue.",
+        "Upgrade the system of Docker Compose while runs continue.",
     ),
 }
 """By name: where it is, as `module:name`, and the first sentence of its help."""

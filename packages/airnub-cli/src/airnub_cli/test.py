@@ -116,7 +116,10 @@ def _uv(workspace: Workspace, output: IO[bytes] | None, *arguments: object) -> N
     "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Number of members to test in parallel."
 )
 def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
-    """Install the wheel of each MEMBER (default: all) in isolation, with its declared dependencies, and test it."""
+    """Test members of the workspace, each in isolation.
+
+    Each MEMBER (default: all) is installed from its wheel, with only its declared dependencies, and its tests are run.
+    """
     from airnub_cli.test import run_alone, run_each_alone
 
     try:
