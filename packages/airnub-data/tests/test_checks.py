@@ -252,15 +252,15 @@ def test_two_checks_of_one_name():
 
 def test_what_a_check_counts():
     """A finding has a value and a unit for plots, except those of functions and of aggregates over all rows."""
-    assert finding(unique("a"), {"a": [1, 1, 2]})[2:] == (1, "rows too many")
-    assert finding(unique("a"), {"a": [1, 2]})[2:] == (0, "rows too many")
+    assert finding(unique("a"), {"a": [1, 1, 2]})[2:] == (1, "rows")
+    assert finding(unique("a"), {"a": [1, 2]})[2:] == (0, "rows")
     assert finding(row_count(minimum=1), total=9)[2:] == (9, "rows")
     assert finding(row_count_change(max_shrink="20%"), total=75, earlier=[100])[2:] == (-25.0, "% of the median")
     assert finding(row_count_change(max_shrink="20%"), total=75)[2:] == (None, None)
     newest = {"a": [NOW - timedelta(hours=5)]}
     assert finding(fresh("a", within="36h"), newest)[2:] == (5.0, "hours")
     known = {"others": pl.DataFrame({"a": [1]})}
-    assert finding(reference("a", to="others"), {"a": [1, 2, 3]}, others=known)[2:] == (2, "rows without one")
-    assert finding(expression("x", pl.col("a") < 2), {"a": [1, 2, 3]})[2:] == (2, "rows where it is not true")
+    assert finding(reference("a", to="others"), {"a": [1, 2, 3]}, others=known)[2:] == (2, "rows")
+    assert finding(expression("x", pl.col("a") < 2), {"a": [1, 2, 3]})[2:] == (2, "rows")
     assert finding(expression("x", pl.col("a").mean() < 1), {"a": [1, 2, 3]})[2:] == (None, None)
     assert finding(function(lambda _rows: "wrong", name="x"))[2:] == (None, None)

@@ -116,7 +116,7 @@ def test_a_warning_commits_and_is_reported(fill, outcome, location):
             "expected": "each email once",
             "found": "1 rows too many, such as email=x",
             "value": 1,
-            "unit": "rows too many",
+            "unit": "rows",
         },
         {
             "name": "row_count",

@@ -154,7 +154,11 @@ def _exported(workspace: Workspace, image: Image) -> Bill:
     except ProgramError as error:
         raise WorkspaceError(str(error)) from None
     if done.status:
-        raise WorkspaceError(f"expected `uv export` to succeed, found: {done.error}; run `uv lock`")
+        # uv names the command itself if there is no lock.
+        is_lock = "uv.lock" in done.error and "`uv lock`" not in done.error
+        raise WorkspaceError(
+            f"expected `uv export` to succeed, found: {done.error}" + ("; run `uv lock`" if is_lock else "")
+        )
     bill: Bill = json.loads(done.stdout)
     return bill
 

@@ -179,9 +179,9 @@ class Unique(Check):
                     some, more = None, 0  # hash collision of different values
             repeated += more
         if some is None or some.is_empty():
-            return Finding(True, "no repeated value", 0, "rows too many")
+            return Finding(True, "no repeated value", 0, "rows")
         text = f"{repeated:,} rows too many, such as {_example(some.row(0), self.columns)}"
-        return Finding(False, text, repeated, "rows too many")
+        return Finding(False, text, repeated, "rows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,9 +329,9 @@ class Reference(Check):
         first = (pl.col(name).first().alias(str(place)) for place, name in enumerate(self.columns, 1))
         count, *some = lost.select(pl.len().alias("0"), *first).collect(engine="streaming").row(0)
         if not count:
-            return Finding(True, "no value that is missing there", 0, "rows without one")
+            return Finding(True, "no value that is missing there", 0, "rows")
         found = f"{count:,} rows without one, such as {_example(some, self.columns)}"
-        return Finding(False, found, count, "rows without one")
+        return Finding(False, found, count, "rows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,7 +358,7 @@ class Expression(Check):
     def judge(self, rows: CheckedRows) -> Finding:
         [holds] = rows.values
         if holds:
-            return Finding(True, "it true", 0, "rows where it is not true")
+            return Finding(True, "it true", 0, "rows")
         more = [self.expression.len().alias("length"), pl.len().alias("rows")]
         if holds is not None:
             more.append(self.expression.not_().sum().alias("wrong"))
@@ -366,12 +366,12 @@ class Expression(Check):
         if length == 1 and count != 1:
             return Finding(False, "null" if holds is None else "that it is false")
         if not wrong:
-            return Finding(True, "it true or null", 0, "rows where it is not true")
+            return Finding(True, "it true or null", 0, "rows")
         names = list(dict.fromkeys(self.expression.meta.root_names()))
         some = rows.rows.filter(self.expression.not_()).select(names).head(1).collect(engine="streaming")
         example = f", such as {_example(some.row(0), names)}" if names and len(some) else ""
         found = f"{wrong[0]:,} of {count:,} rows where it is not{example}"
-        return Finding(False, found, wrong[0], "rows where it is not true")
+        return Finding(False, found, wrong[0], "rows")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,11 @@ class ConfigurationError(Exception):
         return "\n".join(map(str, self.mistakes))
 
 
-class UnknownNameError(ConfigurationError):
+class ArgumentError(ConfigurationError):
+    """An argument of a command, or a parameter of a run, is invalid; nothing was done."""
+
+
+class UnknownNameError(ArgumentError):
     """A run has a name that its settings do not have; in a pipeline, later stages are not run either."""
 
 

@@ -11,7 +11,7 @@ from department_for_tests.department import DEPARTMENT
 
 from airnub_core import StoreError
 from airnub_prefect.command.main import _exit, group
-from airnub_prefect.errors import ConfigurationError, Diagnostic, ServerUnreachableError
+from airnub_prefect.errors import ArgumentError, ConfigurationError, Diagnostic, ServerUnreachableError
 
 
 @pytest.fixture
@@ -132,6 +132,7 @@ def test_exit_statuses(capsys):
         2,
         "a.yaml: broken\n1 mistake in the configuration; nothing was run.\n",
     )
+    assert ended(capsys, raising(ArgumentError.of("NAME", "unknown"))) == (2, "NAME: unknown\n")
     two = ConfigurationError([Diagnostic("a.yaml", line, "broken") for line in (1, 2)])
     assert ended(capsys, raising(two))[1].endswith("2 mistakes in the configuration; nothing was run.\n")
     status, message = ended(capsys, raising(ServerUnreachableError("http://a/api", "refused")))

@@ -14,7 +14,7 @@ from airnub_core.errors import DatasetError
 from airnub_prefect.command.display import echo, print_json, print_rows
 from airnub_prefect.command.store import SHORT_DIGEST, located
 from airnub_prefect.department import Department
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ArgumentError, ConfigurationError
 from airnub_prefect.paths import data_path, shown
 from airnub_prefect.session import prefect_session
 from airnub_prefect.settings import DatasetSettings, StageSettings
@@ -42,11 +42,11 @@ class Datasets:
         """The declaration of a dataset.
 
         Raises:
-            ConfigurationError: the department declares no such dataset.
+            ArgumentError: the department declares no such dataset.
         """
         if name not in self.declared:
             reason = f"expected a dataset of the department, found {name!r}; {nearest_or_all(name, self.declared)}"
-            raise ConfigurationError.of("NAME", reason)
+            raise ArgumentError.of("NAME", reason)
         return self.declared[name]
 
 
@@ -60,6 +60,7 @@ def find(department: Department, folder: Path | None, store: Path | None, config
         config: YAML file with settings of the processing.
 
     Raises:
+        ArgumentError: the folder does not exist.
         ConfigurationError: the location of the datasets is unknown, or the department has no datasets.
         ServerUnreachableError: the location is in a block, and the Prefect server does not answer.
     """
@@ -68,7 +69,7 @@ def find(department: Department, folder: Path | None, store: Path | None, config
     path = config or kind.yaml_path()
     if folder is not None and config is None:
         if not folder.is_dir():
-            raise ConfigurationError.of("--datasets", f"expected a folder of datasets, found none at {shown(folder)}")
+            raise ArgumentError.of("--datasets", f"expected a folder of datasets, found none at {shown(folder)}")
         from airnub_data import Location
 
         place = None if store is None else StoreLocation(store)
@@ -342,7 +343,7 @@ def _version(text: str | None) -> int | datetime | None:
     """A version by its number or by a time.
 
     Raises:
-        ConfigurationError: the text is neither.
+        ArgumentError: the text is neither.
     """
     if text is None or text.isdecimal():
         return None if text is None else int(text)
@@ -350,7 +351,7 @@ def _version(text: str | None) -> int | datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         reason = f"expected a version such as 3, or a time such as 2026-11-01T12:00:00Z, found {text!r}"
-        raise ConfigurationError.of("--as-of", reason) from error
+        raise ArgumentError.of("--as-of", reason) from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

@@ -13,7 +13,7 @@ import click
 
 from airnub_prefect.department import PIPELINE, Department
 from airnub_prefect.dotenv_file import require_readable
-from airnub_prefect.errors import ConfigurationError, ServerUnreachableError
+from airnub_prefect.errors import ArgumentError, ConfigurationError, ServerUnreachableError
 from airnub_prefect.session import prefect_session
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -377,6 +377,9 @@ def _exit(work: Callable[[], int]) -> NoReturn:
     try:
         require_readable()
         status = work()
+    except ArgumentError as error:
+        click.secho(str(error), err=True, fg="red")
+        status = 2
     except ConfigurationError as error:
         count = len(error.mistakes)
         click.secho(

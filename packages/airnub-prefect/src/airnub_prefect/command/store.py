@@ -20,7 +20,7 @@ from airnub_core.store.protocol import Store
 from airnub_core.store.withdrawal import Withdrawal, withdraw, write_withdrawals
 from airnub_prefect.command.display import echo, echo_error, print_json, print_rows
 from airnub_prefect.department import Department
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ArgumentError, ConfigurationError
 from airnub_prefect.paths import data_path, shown
 from airnub_prefect.session import prefect_session
 from airnub_prefect.settings import IndexBlock, SourceSettings, StageSettings, StoreSettings, check_names
@@ -166,7 +166,7 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
         0 if it is withdrawn, now or before; 1 if the store does not have it, or a run has just fetched it again.
 
     Raises:
-        ConfigurationError: several sources have the URL and none is named.
+        ArgumentError: several sources have the URL and none is named.
     """
     with open_store(place) as (store, index):
         sources = index.sources()
@@ -186,7 +186,7 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
             return 1
         of = sorted({one.source for one in found})
         if len(of) > 1:
-            raise ConfigurationError.of(
+            raise ArgumentError.of(
                 _shown(place), f"expected a URL of one source, found it in {', '.join(of)}; choose with --source NAME"
             )
         now = time_of(index)
@@ -286,7 +286,7 @@ def failed(place: StoreLocation, forget: Sequence[str] = (), *, as_json: bool) -
         as_json: print a JSON document.
 
     Raises:
-        ConfigurationError: an unknown name in `forget`; nothing was changed.
+        ArgumentError: an unknown name in `forget`; nothing was changed.
     """
     with open_store(place) as (_, index):
         last = {scope: index.last_runs(scope) for scope in Scope}
