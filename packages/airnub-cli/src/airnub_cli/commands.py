@@ -5,96 +5,118 @@ from importlib import import_module
 
 import click
 
+from airnub_prefect.exit_codes import REJECTED
+
 
 class CommandError(click.ClickException):
-    """A command cannot do what was asked; the exit status is 2, and nothing was done."""
+    """A command cannot do what was asked, and nothing was done."""
 
-    exit_code = 2
+    exit_code = REJECTED
 
 
 COMMANDS = {
     "adopt": (
         "airnub_cli.adopt.command:adopt",
         "Replace organisation, licence and code owners in the whole repository with your organisation's own.",
+        "",
     ),
     "affected": (
         "airnub_cli.affected.command:affected_command",
         "List the departments, packages, images and workspace tests that a change affects, with the reasons.",
+        "",
     ),
     "apply": (
         "airnub_cli.apply.command:apply",
         "Apply the configuration in this repository to the Prefect server (PREFECT_API_URL).",
+        "the server does not answer, or rejects the credentials or an object",
     ),
     "backup": (
         "airnub_cli.backup.command:backup",
         "Back up databases, stores, datasets and indexes to TO: a folder, or a bucket such as s3://bucket/prefix.",
+        "a part of the system, a program such as Docker, or the backup's folder or bucket failed",
     ),
     "check": (
         "airnub_cli.check.command:check",
         "Check the whole workspace, and report all mistakes at once with file and line.",
+        "the workspace has mistakes",
     ),
     "compile": (
         "airnub_cli.compile.command:compile_",
         "Merge the prefect.yaml files of all active departments into one, after a check of every deployment.",
+        "with `--check`: a file is stale",
     ),
     "contract": (
         "airnub_cli.contract.command:contract",
         "Export the contracts of the datasets and events that departments publish.",
+        "",
     ),
     "dev": (
         "airnub_cli.dev.command:dev",
         "Run the whole system on this machine without Docker: server, UI, and a worker per department.",
+        "a service other than a worker died, or the database did not start",
     ),
     "doctor": (
         "airnub_cli.doctor.command:doctor",
         "Check the setup of this machine, and print a command to fix each problem.",
+        "something is missing that a first run needs",
     ),
     "images": (
         "airnub_cli.images.command:images",
         "Build each IMAGE (a department, or `prefect`; default: all of these) that is missing or out of date.",
+        "an image cannot be built, inspected or pushed",
     ),
     "kubernetes": (
         "airnub_cli.kubernetes:kubernetes",
         "Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.",
+        "",
     ),
     "new": (
         "airnub_cli.new.command:new",
         "Create a department, or a category of one, from the template.",
+        "",
     ),
     "remove": (
         "airnub_cli.remove.command:remove",
         "Remove a department from the repository and the Prefect server.",
+        "not confirmed, or the server does not answer; no file was removed",
     ),
     "restore": (
         "airnub_cli.backup.command:restore",
         "Restore a backup from FROM into an empty system, and verify its stores and datasets.",
+        "as for `backup`; or restored data is damaged",
     ),
     "retention": (
         "airnub_cli.retention:retention",
         "Count the runs that the next vacuum of the Prefect server (PREFECT_API_URL) will remove.",
+        "the server does not answer",
     ),
     "rotate": (
         "airnub_cli.rotate:rotate",
         "Change the password of NAME, database or index, in the system of Docker Compose.",
+        "a step failed; run the command again",
     ),
     "sbom": (
         "airnub_cli.sbom:sbom",
         "Print a software bill of materials (SBOM) for each IMAGE (default: all), as CycloneDX 1.5, from the lock.",
+        "",
     ),
     "test": (
         "airnub_cli.test:test",
         "Install the wheel of each MEMBER (default: all) in isolation, with its declared dependencies, and test it.",
+        "tests failed, or a member cannot be installed",
     ),
     "template": (
         "airnub_cli.template.command:template",
         "Compare departments with the template that they were made from, and merge its changes.",
+        "`status --check`: a department lacks changes of the template; `update`: manual work remains",
     ),
     "upgrade": (
         "airnub_cli.upgrade.command:upgrade",
         "Upgrade the system of docker-compose.yml to the present checkout and .env, while runs continue.",
+        "a step failed; run the command again",
     ),
 }
-"""By name: where it is, as `module:name`, and the first sentence of its help."""
+"""By name: where it is, as `module:name`; the first sentence of its help; and when it fails, with exit code 1."""
 
 
 class LazyCommands(MutableMapping[str, click.Command]):

@@ -16,6 +16,7 @@ import click
 from airnub_cli.prefect_env import quiet_prefect, use_dotenv
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import FAILURE, REJECTED, SUCCESS
 
 if TYPE_CHECKING:
     # It imports Prefect, which is slow.
@@ -135,7 +136,7 @@ def _run(days: float | None, *, as_json: bool) -> int:
         use_dotenv(root)
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
-        return 2
+        return REJECTED
     from airnub_cli.prefect_api import BackendError, prefect_server
 
     try:
@@ -146,12 +147,12 @@ def _run(days: float | None, *, as_json: bool) -> int:
             url = server.url
     except BackendError as error:
         click.secho(str(error), fg="red", err=True)
-        return 1
+        return FAILURE
     kept_days = kept / timedelta(days=1)
     if as_json:
         document = {"server": url, "enabled": policy.enabled, "retention_days": kept_days, **expired.as_json()}
         click.echo(json.dumps(document, indent=2))
-        return 0
+        return SUCCESS
     click.echo(f"{url}: runs that ended before {expired.before:%Y-%m-%d %H:%M} UTC ({kept_days:g} days ago)")
     for what, count in (
         ("flow runs", expired.flow_runs), ("task runs", expired.task_runs), ("artifacts", expired.artifacts),
@@ -165,4 +166,4 @@ def _run(days: float | None, *, as_json: bool) -> int:
         click.echo(
             "The server removes no runs: set PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs where it runs."
         )
-    return 0
+    return SUCCESS

@@ -18,6 +18,7 @@ import click
 
 from airnub_cli.commands import CommandError
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
+from airnub_prefect.exit_codes import FAILURE, SUCCESS
 
 # The packages of all tests, which no member may use otherwise.
 TEST_TOOLS = (
@@ -138,4 +139,4 @@ def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
                 failed.append(member.name)
     if failed:
         click.secho(f"{', '.join(failed)}: tests failed in isolation", fg="red", err=True)
-    sys.exit(1 if failed else 0)
+    sys.exit(FAILURE if failed else SUCCESS)

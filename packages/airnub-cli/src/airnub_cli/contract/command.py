@@ -14,6 +14,7 @@ from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice, importable
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.exit_codes import REJECTED
 
 if TYPE_CHECKING:
     from airnub_cli.data_contracts.publications import ContractVersion, Publications
@@ -83,12 +84,12 @@ def export(names: tuple[str, ...], output: str | None) -> None:
         _require_one_for_a_file(documents, output)
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(REJECTED)
     except ConfigurationError as error:
         click.secho(str(error), fg="red", err=True)
         if hint := advice(workspace, error.mistakes):
             click.secho(hint, fg="yellow", err=True)
-        sys.exit(2)
+        sys.exit(REJECTED)
     if output is None:
         click.echo("---\n".join(documents.values()), nl=False)
         return

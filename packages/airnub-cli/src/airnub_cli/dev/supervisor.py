@@ -25,6 +25,7 @@ import click
 from airnub_cli.dev.services import RunningService, Service, Services
 from airnub_cli.dev.state import LogFile
 from airnub_prefect.embedded.server import wait_for_api
+from airnub_prefect.exit_codes import FAILURE, SUCCESS
 
 EVERY = 0.2
 """Seconds between two polls of the watched files."""
@@ -170,7 +171,7 @@ class Supervisor:
         try:
             with listening:
                 if not await self._start_database():
-                    return 1
+                    return FAILURE
                 await self._start(plan.server(listening.fileno()), is_guarded=False)
             if plan.site_port is not None:
                 await self._start(plan.site())
@@ -221,12 +222,12 @@ class Supervisor:
                 waiting = {stopping, watch, *self._watching, deploying or changing}
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 if stopping in done:
-                    return 0
+                    return SUCCESS
                 if watch in done:
                     watch.result()
                 for ended in self._watching.keys() & done:
                     if not await self._survives(self._watching.pop(ended), ended.result()):
-                        return 1
+                        return FAILURE
                 if deploying in done:
                     deploying.result()
                     deploying = None
@@ -235,7 +236,7 @@ class Supervisor:
                     changing = asyncio.create_task(changed.get())
         except TimeoutError as error:
             self._view.alarm(str(error))
-            return 1
+            return FAILURE
         finally:
             for task in (watch, stopping, changing, deploying):
                 if task is not None:

@@ -15,6 +15,7 @@ from airnub_prefect.command.display import echo, print_json, print_rows
 from airnub_prefect.command.store import SHORT_DIGEST, located
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ArgumentError, ConfigurationError
+from airnub_prefect.exit_codes import SUCCESS
 from airnub_prefect.paths import data_path, shown
 from airnub_prefect.session import prefect_session
 from airnub_prefect.settings import DatasetSettings, StageSettings
@@ -98,9 +99,9 @@ def ls(datasets: Datasets, *, as_json: bool) -> int:
         rows.append(row)
     if as_json:
         print_json(rows)
-        return 0
+        return SUCCESS
     print_rows([_listed(row) for row in rows], [*_LISTED])
-    return 0
+    return SUCCESS
 
 
 def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> int:
@@ -139,7 +140,7 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
     }
     if as_json:
         print_json(document)
-        return 0
+        return SUCCESS
     echo(f"{name}, of {', '.join(dataset.sources or dataset.input_names)}")
     echo(f"  table         {_shown(datasets.location, name)}")
     for key in ("key", "latest", "partition_by", "retention"):
@@ -164,7 +165,7 @@ def show(datasets: Datasets, name: str, as_of: str | None, *, as_json: bool) -> 
         ],
         ["column", "type", "null", "unit"],
     )
-    return 0
+    return SUCCESS
 
 
 def _origin(dataset: "Dataset") -> dict[str, list[str]]:
@@ -190,7 +191,7 @@ def history(datasets: Datasets, name: str, *, as_json: bool) -> int:
     found = [_described(commit.version, commit) for commit in versions.history(datasets.location, name)]
     if as_json:
         print_json(found)
-        return 0
+        return SUCCESS
     numbers = ("rows_read", "rows", "superseded", "quarantined", "seconds")
     rows = [
         {"version": one["version"], "committed (UTC)": one["committed_at"][:19].replace("T", " ")}
@@ -199,7 +200,7 @@ def history(datasets: Datasets, name: str, *, as_json: bool) -> int:
         for one in found
     ]
     print_rows(rows, ["version", "committed (UTC)", *numbers, "note"])
-    return 0
+    return SUCCESS
 
 
 def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> int:
@@ -226,7 +227,7 @@ def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> i
     if as_json:
         reasons = [{"rule": one.rule, "rows": one.rows, "example": one.example} for one in found]
         print_json({"dataset": name, "rows": count, "reasons": reasons, "examples": examples})
-        return 0
+        return SUCCESS
     echo(f"{name}: {count:,} rows in quarantine")
     if found:
         print_rows(
@@ -238,7 +239,7 @@ def quarantine(datasets: Datasets, name: str, limit: int, *, as_json: bool) -> i
         echo(f"    {one['text']}")
     if len(examples) < count:
         echo(f"and {count - len(examples):,} more rows; see --limit")
-    return 0
+    return SUCCESS
 
 
 def _row_origin(row: Mapping[str, Any]) -> str:
@@ -260,7 +261,7 @@ def rollback(datasets: Datasets, name: str, version: int) -> int:
     echo(
         f"{name}: version {new} has the rows of version {version}; runs do not update it until `dataset release {name}`"
     )
-    return 0
+    return SUCCESS
 
 
 def release(datasets: Datasets, name: str) -> int:
@@ -273,10 +274,10 @@ def release(datasets: Datasets, name: str) -> int:
     last = Record.last(open_table(datasets.location, name))
     if last is None or not last.held:
         echo(f"{name}: not held; nothing was changed")
-        return 0
+        return SUCCESS
     versions.release(datasets.location, name)
     echo(f"{name}: released; the next run makes it from its sources")
-    return 0
+    return SUCCESS
 
 
 def vacuum(datasets: Datasets, names: Sequence[str], *, dry_run: bool, as_json: bool) -> int:
@@ -292,7 +293,7 @@ def vacuum(datasets: Datasets, names: Sequence[str], *, dry_run: bool, as_json: 
     }
     if as_json:
         print_json([{"dataset": name, "files": files} for name, files in removed.items()])
-        return 0
+        return SUCCESS
     for name, files in removed.items():
         kept = retention_text(chosen[name].retention)
         echo(
@@ -300,7 +301,7 @@ def vacuum(datasets: Datasets, names: Sequence[str], *, dry_run: bool, as_json: 
         )
         for file in files if dry_run else ():
             echo(f"    {file}")
-    return 0
+    return SUCCESS
 
 
 def _processing(department: Department) -> type[DatasetSettings]:

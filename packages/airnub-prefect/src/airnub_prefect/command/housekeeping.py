@@ -8,6 +8,7 @@ from airnub_prefect.command import dataset
 from airnub_prefect.command.display import echo, echo_error, print_json, print_rows
 from airnub_prefect.command.store import existing_store, located
 from airnub_prefect.department import Department
+from airnub_prefect.exit_codes import FAILURE, SUCCESS
 from airnub_prefect.settings import SourceSettings
 from airnub_prefect.validation import load_yaml
 
@@ -40,7 +41,7 @@ def run_housekeeping(
         _print(result)
     for place, error in result.errors.items():
         echo_error(f"{place}: {error}")
-    return 1 if result.errors else 0
+    return FAILURE if result.errors else SUCCESS
 
 
 def _stores(department: Department) -> list[StoreLocation]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from airnub_prefect.command.display import echo, echo_wrapped, print_json
 from airnub_prefect.department import PIPELINE, Department, Stage
+from airnub_prefect.exit_codes import SUCCESS
 from airnub_prefect.settings_names import variable_of, yaml_name_of
 
 
@@ -16,7 +17,7 @@ def list_flows(department: Department, *, as_json: bool) -> int:
         print_json(rows)
     else:
         _print(rows)
-    return 0
+    return SUCCESS
 
 
 def _stage_row(department: Department, stage: Stage) -> dict[str, str]:

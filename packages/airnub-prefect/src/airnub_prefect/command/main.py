@@ -14,6 +14,7 @@ import click
 from airnub_prefect.department import PIPELINE, Department
 from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ArgumentError, ConfigurationError, ServerUnreachableError
+from airnub_prefect.exit_codes import FAILURE, INTERRUPTED, REJECTED
 from airnub_prefect.session import prefect_session
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -379,19 +380,19 @@ def _exit(work: Callable[[], int]) -> NoReturn:
         status = work()
     except ArgumentError as error:
         click.secho(str(error), err=True, fg="red")
-        status = 2
+        status = REJECTED
     except ConfigurationError as error:
         count = len(error.mistakes)
         click.secho(
             f"{error}\n{count} mistake{'s' * (count > 1)} in the configuration; nothing was run.", err=True, fg="red"
         )
-        status = 2
+        status = REJECTED
     except ServerUnreachableError as error:
         click.secho(str(error), err=True, fg="red")
-        status = 1
+        status = FAILURE
     except KeyboardInterrupt:
         click.echo("Interrupted. Stored items are safe; run it again for the rest.", err=True)
-        status = 130
+        status = INTERRUPTED
     except Exception as error:
         # Imported here, since slow imports come after the start of the embedded server.
         from airnub_core import IngestError
@@ -399,5 +400,5 @@ def _exit(work: Callable[[], int]) -> NoReturn:
         if not isinstance(error, IngestError):
             raise
         click.secho(str(error), err=True, fg="red")
-        status = 1
+        status = FAILURE
     sys.exit(status)

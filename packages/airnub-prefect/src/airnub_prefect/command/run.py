@@ -23,12 +23,10 @@ from airnub_prefect.command.display import (
 )
 from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
+from airnub_prefect.exit_codes import FAILURE, INTERRUPTED, REJECTED, SUCCESS
 from airnub_prefect.progress import progress_to
 from airnub_prefect.session import prefect_session
 from airnub_prefect.validation import load_yaml
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as in shells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +125,8 @@ def run_stage(
         print_report(stage.name, report, seconds)
     if failure is not None:
         echo_error(said or failure)
-        return 1
-    return 0
+        return FAILURE
+    return SUCCESS
 
 
 def run_pipeline(
@@ -165,20 +163,20 @@ def run_pipeline(
                 }
             except StageFailedError as error:
                 # The tables name the failed items; with --json, the message on stderr does.
-                failure, status = str(error) if as_json else error.headline, 1
+                failure, status = str(error) if as_json else error.headline, FAILURE
                 if isinstance(error, PipelineFailedError):
                     wrong = [one for one in error.failures.values() if isinstance(one, ConfigurationError)]
-                    status = 2 if wrong else 1
+                    status = REJECTED if wrong else FAILURE
             except StoreError as error:
-                failure, status = str(error), 1
+                failure, status = str(error), FAILURE
             except ConfigurationError as error:
                 if not display.stages:
                     raise
-                failure, status = str(error), 2
+                failure, status = str(error), REJECTED
             except ServerUnreachableError:
                 raise
             except Exception as error:  # noqa: BLE001  # the reports are printed after any error of a department's flow
-                failure, status = print_crash(PIPELINE, error), 1
+                failure, status = print_crash(PIPELINE, error), FAILURE
             except KeyboardInterrupt:
                 echo_err(interruption_message(display))
                 return INTERRUPTED
@@ -192,7 +190,7 @@ def run_pipeline(
             print_report(stage, one.report, one.seconds)
     if failure is None:
         echo_err(f"pipeline: all stages completed in {seconds:.1f} s")
-        return 0
+        return SUCCESS
     completed = ", ".join(stage for stage, one in display.stages.items() if one.failure is None)
     echo_error(
         f"{failure}\npipeline: failed, completed: {completed or 'no stage'}; stored items are safe; run it again for "

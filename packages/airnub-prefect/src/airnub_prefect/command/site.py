@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from airnub_core.sample_site import Asked, Reply, Route, SampleSite
 from airnub_prefect.command.display import echo_err
+from airnub_prefect.exit_codes import SUCCESS
 
 
 class Site(SampleSite):
@@ -42,7 +43,7 @@ def serve(name: str, routes: Mapping[str, Route], host: str, port: int) -> int:
     with Site({"/": Reply(_index(name, routes), headers=_HTML), **routes}, host=host, port=port) as site:
         echo_err(f"The sample site of {name} is served on {site.url('/')}")
         stopped.wait()
-    return 0
+    return SUCCESS
 
 
 _HTML = {"Content-Type": "text/html; charset=utf-8"}

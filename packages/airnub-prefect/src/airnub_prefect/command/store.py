@@ -21,6 +21,7 @@ from airnub_core.store.withdrawal import Withdrawal, withdraw, write_withdrawals
 from airnub_prefect.command.display import echo, echo_error, print_json, print_rows
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ArgumentError, ConfigurationError
+from airnub_prefect.exit_codes import FAILURE, SUCCESS
 from airnub_prefect.paths import data_path, shown
 from airnub_prefect.session import prefect_session
 from airnub_prefect.settings import IndexBlock, SourceSettings, StageSettings, StoreSettings, check_names
@@ -69,7 +70,7 @@ def ls(place: StoreLocation, source: str | None, *, as_json: bool) -> int:
     manifests, damaged = _readable(place, source)
     if source is not None and not manifests and not damaged:
         echo_error(f"expected a source of {_shown(place)}, found nothing of {source!r}; see `store ls`")
-        return 1
+        return FAILURE
     if as_json:
         print_json([manifest.as_json() for _, manifest in manifests])
     else:
@@ -100,8 +101,8 @@ def show(place: StoreLocation, what: str, *, as_json: bool) -> int:
     _complain(damaged)
     if not found:
         echo_error(f"expected a digest, a URL or a path of {_shown(place)}, found nothing for {what!r}; see `store ls`")
-        return 1
-    return 0
+        return FAILURE
+    return SUCCESS
 
 
 def check(place: StoreLocation, *, as_json: bool) -> int:
@@ -138,10 +139,10 @@ def log(place: StoreLocation, url: str, source: str | None, *, as_json: bool) ->
         ]
     if not found:
         echo_error(f"expected a URL of {_shown(place)}, found nothing for {redact_url(url)!r}; see `store ls`")
-        return 1
+        return FAILURE
     if as_json:
         print_json(found)
-        return 0
+        return SUCCESS
     for state in found:
         since = f" (withdrawn {_second(state['withdrawn_at'])} UTC)" if "withdrawn_at" in state else ""
         echo(f"{state['source']}: {state['url']}{since}")
@@ -156,7 +157,7 @@ def log(place: StoreLocation, url: str, source: str | None, *, as_json: bool) ->
             for version in state["versions"]
         ]
         print_rows(rows, ["seen (UTC)", "digest", "size", "", "path"])
-    return 0
+    return SUCCESS
 
 
 def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool) -> int:
@@ -173,7 +174,7 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
         if source is not None and source not in sources:
             nearest = _nearest(source, sources)
             echo_error(f"expected a source of {_shown(place)}, found {source!r}{nearest}; see `store ls`")
-            return 1
+            return FAILURE
         chosen = sources if source is None else [source]
         found = _current(index, chosen, url)
         before = [] if found else _withdrawn(index, chosen, url)
@@ -183,7 +184,7 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
                 f"expected a current URL of {_shown(place)}, found nothing for {redact_url(url)!r}"
                 f"{_nearest(redact_url(url), known)}; see `store ls`"
             )
-            return 1
+            return FAILURE
         of = sorted({one.source for one in found})
         if len(of) > 1:
             raise ArgumentError.of(
@@ -208,8 +209,8 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
             echo(f"{one.source}: {one.url} was withdrawn at {_second(since)} UTC")
     if len(gone) < len(found):
         echo_error("a run has just fetched the URL again; it is current")
-        return 1
-    return 0
+        return FAILURE
+    return SUCCESS
 
 
 def _forgotten(known: IndexRow, withdrawn_at: str, *, new: bool) -> dict[str, Any]:
@@ -233,7 +234,7 @@ def gc(place: StoreLocation, *, dry_run: bool, as_json: bool) -> int:
             {"path": one.path, "kind": one.kind, "size": one.size, "removed": one in removed} for one in result.found
         ]
         print_json({"found": items, "bytes": sum(one.size for one in result.removed), "writers": result.writers})
-        return 0
+        return SUCCESS
     for one in result.found:
         echo(f"{'removed' if one in removed else 'found'} {one.kind} {_shown(place, one.path)} ({one.size:,} bytes)")
     size = sum(one.size for one in result.found)
@@ -247,7 +248,7 @@ def gc(place: StoreLocation, *, dry_run: bool, as_json: bool) -> int:
             f"{result.writers:,} processes are writing into {_shown(place)}: "
             "files that they may use were kept; run this again when they have ended"
         )
-    return 0
+    return SUCCESS
 
 
 def partials(place: StoreLocation, *, remove: bool, as_json: bool) -> int:
@@ -264,7 +265,7 @@ def partials(place: StoreLocation, *, remove: bool, as_json: bool) -> int:
             for one in found
         ]
         print_json({"found": items, "bytes": sum(one.note.size for one in found)})
-        return 0
+        return SUCCESS
     for one in found:
         of = "" if one.note.expected is None else f" of {one.note.expected:,}"
         verb = "removed" if remove else "found"
@@ -273,7 +274,7 @@ def partials(place: StoreLocation, *, remove: bool, as_json: bool) -> int:
         f"{len(found):,} partial files, {sum(one.note.size for one in found):,} bytes; "
         f"{'removed' if remove else 'the next run resumes them'}"
     )
-    return 0
+    return SUCCESS
 
 
 def failed(place: StoreLocation, forget: Sequence[str] = (), *, as_json: bool) -> int:
@@ -310,7 +311,7 @@ def failed(place: StoreLocation, forget: Sequence[str] = (), *, as_json: bool) -
                 for scope, one in found
             ]
         )
-        return 0
+        return SUCCESS
     for scope, one in found:
         not_done = "not made" if scope is Scope.DATASET else f"{one.failed:,} failed"  # a dataset may have been skipped
         ended = "has not ended" if one.ended_at is None else not_done
@@ -321,7 +322,7 @@ def failed(place: StoreLocation, forget: Sequence[str] = (), *, as_json: bool) -
             echo(f"  and {len(one.failures) - SHOWN_FAILURES:,} more; --json has all")
     if not found:
         echo("nothing failed in the last runs")
-    return 0
+    return SUCCESS
 
 
 def rebuild(place: StoreLocation) -> int:
@@ -464,4 +465,4 @@ def _is_meant(what: str, path: str, manifest: Manifest) -> bool:
 def _complain(damaged: Sequence[Exception]) -> int:
     for error in damaged:
         echo_error(f"damaged: {error}")
-    return 1 if damaged else 0
+    return FAILURE if damaged else SUCCESS
