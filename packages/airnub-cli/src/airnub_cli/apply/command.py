@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airnub_cli.configuration.environment_names import LOCAL
+from airnub_cli.configuration import LOCAL
 from airnub_cli.prefect_env import quiet_prefect, use_dotenv
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
@@ -20,7 +20,7 @@ from airnub_prefect.exit_codes import FAILURE, REJECTED, SUCCESS
 if TYPE_CHECKING:
     # These import Prefect, which is slow; `--help` does not need it.
     from airnub_cli.apply.desired_state import DesiredState
-    from airnub_cli.configuration.environment_names import PoolType
+    from airnub_cli.configuration import PoolType
     from airnub_cli.prefect_api import Change
 
 ENVIRONMENT_VARIABLE = "AIRNUB_ENV"

@@ -26,9 +26,9 @@ from airnub_cli.apply.variables import (
     read_variables,
 )
 from airnub_cli.apply.work_pools import Pool, compare_pools, read_pools
+from airnub_cli.configuration import LOCAL, SAMPLE, PoolType
 from airnub_cli.configuration.entry_files import Diagnostics
 from airnub_cli.configuration.environment import filled_environment
-from airnub_cli.configuration.environment_names import LOCAL, SAMPLE, PoolType
 from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.prefect_api import Action, BackendError, Change, PrefectServer, path_of
 from airnub_cli.workspace import importable

@@ -17,8 +17,8 @@ from airnub_cli.check.report import CheckWarning
 from airnub_cli.compile.compilation import compile_deployments, compile_environment
 from airnub_cli.compile.department_file import FILE, DepartmentFile, list_at, mapping_at, retagged
 from airnub_cli.compile.workspace_check import Checked
+from airnub_cli.configuration import LOCAL
 from airnub_cli.configuration.environment import environments
-from airnub_cli.configuration.environment_names import LOCAL
 from airnub_cli.configuration.generated_sections import generated_sections
 from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.configuration.registry import load_registry

@@ -15,9 +15,8 @@ from airnub_cli.compile.department_file import SOURCES, DeploymentEntry, list_at
 from airnub_cli.compile.deployment_check import unfilled, variables
 from airnub_cli.compile.deployment_schema import GUARD
 from airnub_cli.compile.workspace_check import Checked, check_deployments
-from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment
-from airnub_cli.configuration.environment_names import LOCAL, PoolType
-from airnub_cli.configuration.overlay import overlay
+from airnub_cli.configuration import LOCAL, PoolType
+from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment, overlay
 from airnub_cli.configuration.pools import PoolFile, job_variables, type_of
 from airnub_cli.images.image import ImageDigest
 from airnub_cli.workspace import Workspace

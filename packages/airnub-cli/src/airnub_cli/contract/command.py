@@ -106,8 +106,7 @@ def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     """The text of each contract, by its identity in the standard."""
     # These import Pydantic and Prefect, which `--help` does not need.
     from airnub_cli.configuration.registry import load_registry
-    from airnub_cli.contract.odcs import odcs_document
-    from airnub_cli.contract.servers import servers_of
+    from airnub_cli.contract.odcs import odcs_document, servers_of
     from airnub_cli.data_contracts.publications import read_publications, with_code
     from airnub_cli.workspace import INSTALL_ALL
     from airnub_prefect.errors import Diagnostic

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from airnub_cli.check.report import CheckWarning
+from airnub_cli.configuration import LOCAL
 from airnub_cli.configuration.environment import Environment, environments, read_environment
-from airnub_cli.configuration.environment_names import LOCAL
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.data_contracts.dataset_usage import check_cycles, check_dataset_inputs, check_parquet_paths
 from airnub_cli.data_contracts.publications import (

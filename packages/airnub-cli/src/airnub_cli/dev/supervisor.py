@@ -164,7 +164,7 @@ class Supervisor:
             loop.add_signal_handler(number, lambda: (self._again if self._stopping.is_set() else self._stopping).set())
         plan = self._plan
         guard = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "airnub_cli.dev.process_tree", stdin=PIPE, start_new_session=True
+            sys.executable, "-m", "airnub_cli.subprocesses", stdin=PIPE, start_new_session=True
         )
         assert guard.stdin is not None, "it is a pipe"
         self._guard = guard.stdin

@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 
 from airnub_cli.configuration.placeholders import known_values
-from airnub_cli.doctor.checkout import check_checkout
+from airnub_cli.doctor.machine import DoctorFinding, check_checkout, check_tools
 from airnub_cli.doctor.prefect import check_prefect
-from airnub_cli.doctor.tools import DoctorFinding, check_tools
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import wrong_lines
 from airnub_prefect.exit_codes import FAILURE, REJECTED, SUCCESS
