@@ -10,7 +10,7 @@ deploying).
 Results of a run: `artifacts`, `progress`, `plot`, `check_report`, `assets`, `events` and `stale_datasets`.
 
 Runs: `command` (the command of departments), `exit_codes` (of all commands), `session`, `embedded` (a private server),
-`api_url`, `import_check` (every flow, when an image is built), `testing` (fixtures).
+`api_url`, `image_check` (every flow, when an image is built), `testing` (fixtures).
 
 Workers and server: `worker`, `graceful_worker`, `docker_containers`, `subflows`, `lease_storage`, `server_database`,
 `json_logs`, `worker_metrics`, `disk`.
