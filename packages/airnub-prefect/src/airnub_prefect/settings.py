@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PlainSerializer,
     PrivateAttr,
@@ -24,6 +22,7 @@ from airnub_common import MASK, redact_text, redact_url
 from airnub_core import ApiSource, FileSource, NetworkSettings
 from airnub_core.contracts.limits import DatasetLimits
 from airnub_core.sources.base import SecretReference, Source
+from airnub_core.strict_model import StrictModel
 from airnub_core.tolerance import Tolerance
 from airnub_prefect.errors import ConfigurationError, UnknownNameError
 from airnub_prefect.moved import MOVED
@@ -37,17 +36,13 @@ if TYPE_CHECKING:
 SourceT = TypeVar("SourceT", bound=Source)
 
 
-class _Reference(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StoreBlock(_Reference):
+class StoreBlock(StrictModel):
     """A reference to the Prefect block with location and credentials of a store in object storage."""
 
     block: Annotated[str, Field(pattern=r"^(s3-bucket|remote-file-system)/[a-z0-9][a-z0-9-]*$")]
 
 
-class IndexBlock(_Reference):
+class IndexBlock(StrictModel):
     """A reference to the Prefect Secret block with the URL of an index."""
 
     block: SecretReference
@@ -80,13 +75,11 @@ PostgresqlUrl = Annotated[
 ]
 
 
-class StageSettings(BaseModel):
+class StageSettings(StrictModel):
     """Settings of a stage. A subclass names department and stage:
 
     class IngestionSettings(StageSettings, department="project_alpha", stage="ingestion"): ...
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     department: ClassVar[str]
     stage: ClassVar[str]
@@ -120,10 +113,8 @@ class StageSettings(BaseModel):
         return cls.__module__.partition(".")[0]
 
 
-class StoreConfig(BaseModel):
+class StoreConfig(StrictModel):
     """Configuration of a store and its index; `blocks.locate` returns its `StoreLocation`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     store: Folder | StoreBlock
     """A folder, absolute or below the data root; or a block of object storage: `{block: s3-bucket/NAME}`."""
@@ -244,10 +235,8 @@ class SourceSettings(StoreSettings):
                     yield category, position, entry
 
 
-class DatasetsConfig(BaseModel):
+class DatasetsConfig(StrictModel):
     """Configuration of the location of datasets; `datasets.locate_datasets` returns its `Location`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     datasets: Folder | StoreBlock
     """A folder, absolute or below the data root; or object storage, by a block: `{block: s3-bucket/NAME}`."""

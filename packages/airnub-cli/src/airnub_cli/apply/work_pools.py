@@ -39,9 +39,10 @@ from airnub_cli.prefect_api import (
     path_of,
     unchanged,
 )
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import StrictModel, checked
+from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile
 
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"

@@ -22,8 +22,8 @@ from airnub_common import write_atomic
 from airnub_core.errors import StoreError
 from airnub_core.store.durability import make_durable
 from airnub_core.store.location import BucketAddress, bucket_url
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.validation import StrictModel
 
 if TYPE_CHECKING:
     from airnub_core.store.bucket import Bucket

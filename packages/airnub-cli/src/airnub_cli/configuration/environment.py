@@ -24,9 +24,10 @@ from pydantic import Field, PositiveInt, StrictBool
 
 from airnub_cli.configuration import LOCAL, PoolType
 from airnub_cli.configuration.placeholders import filled, missing
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import StrictModel, checked, nearest, nearest_or_all
+from airnub_prefect.validation import checked, nearest, nearest_or_all
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 
 

@@ -10,9 +10,9 @@ from pydantic import Field, PositiveInt, field_validator
 
 from airnub_cli.workspace import Member, Workspace
 from airnub_core.contracts import contract
-from airnub_core.contracts.checks import Strict
 from airnub_core.contracts.contract import Contract, ContractSchema, WithFields, versioned
 from airnub_core.contracts.limits import DatasetLimits
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.validation import Model, checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
@@ -38,7 +38,7 @@ class Read(WithFields):
         return self.contract.partition("/")[2]
 
 
-class Reads(Strict):
+class Reads(StrictModel):
     """The `reads.yaml` of a department."""
 
     reads: list[Read]

@@ -25,7 +25,6 @@ from airnub_core.sources.base import (
     Listed,
     MaskedSecrets,
     Number,
-    Part,
     Secret,
     SecretReference,
     Source,
@@ -36,6 +35,7 @@ from airnub_core.sources.pagination import Pages, Paginator, is_sendable, whole_
 from airnub_core.sources.records import LARGE, described, json_lines, parse_json, records_at, value_at
 from airnub_core.store.layout import derived_url, records_name
 from airnub_core.store.manifest import url_digest
+from airnub_core.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from airnub_core.engine import Engine
@@ -50,7 +50,7 @@ duplicates are better than gaps.
 """
 
 
-class Auth(Part):
+class Auth(StrictModel):
     """A secret sent in a request header."""
 
     block: SecretReference
@@ -58,7 +58,7 @@ class Auth(Part):
     prefix: HeaderText = ""
 
 
-class Incremental(Part):
+class Incremental(StrictModel):
     """Incremental reading: `field` increases from record to record, and its largest value is sent as `param`.
 
     Known records with exactly this value are left out if the API returns them again.
