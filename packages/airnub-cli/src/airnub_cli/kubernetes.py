@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airnub_cli.configuration.placeholders import filled, known_values, missing
+from airnub_cli.configuration.dotenv import filled, known_values, missing
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.exit_codes import REJECTED

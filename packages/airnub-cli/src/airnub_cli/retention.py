@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airnub_cli.prefect_env import quiet_prefect, use_dotenv
+from airnub_cli.configuration.dotenv import quiet_prefect, use_dotenv
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.exit_codes import FAILURE, REJECTED, SUCCESS

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from airnub_cli import subprocesses
-from airnub_cli.configuration.placeholders import known_values
+from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.exit_codes import FAILURE, REJECTED

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airnub_cli.configuration import LOCAL
-from airnub_cli.prefect_env import quiet_prefect, use_dotenv
+from airnub_cli.configuration.dotenv import quiet_prefect, use_dotenv
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError

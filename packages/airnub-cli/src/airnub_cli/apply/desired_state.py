@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from airnub_cli.apply.automations import compare_automations, read_automations
 from airnub_cli.apply.blocks import compare_blocks, read_blocks
-from airnub_cli.apply.notifications import notifications, read_receivers
+from airnub_cli.apply.notifications import read_receivers
 from airnub_cli.apply.variables import (
     TAG,
     CheckedVariables,
@@ -27,9 +27,9 @@ from airnub_cli.apply.variables import (
 )
 from airnub_cli.apply.work_pools import Pool, compare_pools, read_pools
 from airnub_cli.configuration import LOCAL, SAMPLE, PoolType
+from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.configuration.entry_files import Diagnostics
 from airnub_cli.configuration.environment import filled_environment
-from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.prefect_api import Action, BackendError, Change, PrefectServer, path_of
 from airnub_cli.workspace import importable
 from airnub_prefect.errors import ConfigurationError
@@ -180,10 +180,7 @@ def read_desired_state(
         pools,
         variables,
         blocks,
-        [
-            *read_automations(root, environment, pools if are_right else None, mistakes, receivers),
-            *notifications(environment, receivers),
-        ],
+        read_automations(root, environment, pools if are_right else None, mistakes, receivers),
         missing_secrets(variables, {block.reference for block in blocks}, set(values)),
     )
     mistakes.raise_if_any()

@@ -16,9 +16,9 @@ from typing import Any
 from airnub_cli.apply.blocks import FOLDER as BLOCKS
 from airnub_cli.apply.blocks import block_id, required_block_id
 from airnub_cli.configuration import POOL_TYPES, PoolType
+from airnub_cli.configuration.dotenv import filled, missing
 from airnub_cli.configuration.entry_files import Diagnostics, read_entries
 from airnub_cli.configuration.environment import Environment, overlay
-from airnub_cli.configuration.placeholders import filled, missing
 from airnub_cli.configuration.pools import (
     FOLDER,
     PoolFile,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError

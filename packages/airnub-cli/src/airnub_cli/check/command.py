@@ -13,7 +13,7 @@ import click
 from airnub_cli.cache import NO_CACHE, Cache, DeferredCache
 from airnub_cli.check.report import Format, mistakes_in, report
 from airnub_cli.check.unchanged import checkout_digest, recall_check, remember_check
-from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_prefect.errors import Diagnostic
 

@@ -18,9 +18,9 @@ from airnub_cli.compile.compilation import compile_deployments, compile_environm
 from airnub_cli.compile.department_file import FILE, DepartmentFile, list_at, mapping_at, retagged
 from airnub_cli.compile.workspace_check import Checked
 from airnub_cli.configuration import LOCAL
+from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.configuration.environment import environments
 from airnub_cli.configuration.generated_sections import generated_sections
-from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.kubernetes import FOLDER
 from airnub_cli.workspace import Workspace

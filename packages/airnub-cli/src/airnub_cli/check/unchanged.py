@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airnub_cli.cache import Cache, Fingerprints, digest_of
 from airnub_cli.check.report import CheckWarning, mistakes_in
-from airnub_cli.configuration.placeholders import known_values
+from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.workspace import Workspace, WorkspaceError, importable
 from airnub_prefect.errors import Diagnostic
 

@@ -7,7 +7,7 @@ from typing import cast, get_args
 import click
 
 from airnub_cli.configuration import LOCAL, PoolType
-from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError

@@ -22,8 +22,8 @@ from airnub_cli.cache import Cache, Fingerprints
 from airnub_cli.compile.department_check import wrong_flows
 from airnub_cli.compile.department_file import FILE, DepartmentFile, read_source, stages
 from airnub_cli.compile.deployment_check import wrong
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.configuration.registry import Registry
-from airnub_cli.prefect_env import quiet_prefect
 from airnub_cli.subprocesses import map_in_processes
 from airnub_cli.workspace import Member, Workspace
 from airnub_prefect.errors import Diagnostic

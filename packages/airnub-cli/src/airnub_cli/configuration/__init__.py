@@ -5,7 +5,7 @@ registry            `configs/departments.yaml`: owners of departments; the forms
 generated_sections  sections of the root's files, generated from the registry
 pools               work pools, and the base job templates of their types
 entry_files         YAML files that each describe one object of the Prefect server
-placeholders        `${NAME}` in files: values and secrets from the environment or from `.env`
+dotenv              `.env` and the environment: values of `${NAME}` in files, and variables that Prefect reads
 """
 
 # No other import: options of commands need these names, and `--help` must be quick.

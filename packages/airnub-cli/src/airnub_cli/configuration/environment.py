@@ -23,7 +23,7 @@ from typing import Annotated, Any
 from pydantic import Field, PositiveInt, StrictBool
 
 from airnub_cli.configuration import LOCAL, PoolType
-from airnub_cli.configuration.placeholders import filled, missing
+from airnub_cli.configuration.dotenv import filled, missing
 from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown

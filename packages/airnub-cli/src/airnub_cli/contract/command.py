@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice, importable
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError, Diagnostic

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.configuration.placeholders import known_values
+from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.doctor.machine import DoctorFinding, check_checkout, check_tools
 from airnub_cli.doctor.prefect import check_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airnub_cli.prefect_env import use_dotenv
+from airnub_cli.configuration.dotenv import use_dotenv
 from airnub_cli.transaction import reports_mistakes
 from airnub_cli.workspace import Workspace
 from airnub_prefect.exit_codes import FAILURE
