@@ -1,7 +1,8 @@
-"""The processes that run the tests: how many, where they write, and that they can be forked; `--one-case`; marks."""
+"""The processes that run the tests: how many, where they write, and that they can be forked; `--first-of`; marks."""
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,30 +36,37 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option of the stage `alone` in `.ci/run`."""
-    parser.addoption("--one-case", action="store_true", help="Run the first case alone of each test with parameters.")
+    """The option of tests that run once more in a different environment."""
+    parser.addoption(
+        "--first-of",
+        choices=("test", "file"),
+        help="Run only the first case of each test with parameters, or the first test of each file.",
+    )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs PostgreSQL or S3 as `system`, before pytest selects by markers; with `--one-case` deselect every
-    case but the first one, whatever the order of the items, so that all processes keep the same.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Mark what needs PostgreSQL or S3 as `system`, before pytest selects by markers; with `--first-of` deselect all of
+    the selected items but the first ones, whatever the order of the items, so that all processes keep the same.
     """
     for item in items:
         if _SERVERS.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.system)
-    if not config.option.one_case:
+    yield
+    if config.option.first_of is None:
         return
     first: dict[str, pytest.Item] = {}
-    for item in sorted(items, key=_case):
-        first.setdefault(item.nodeid.partition("[")[0], item)
+    for item in sorted(items, key=_place):
+        first.setdefault(str(item.path) if config.option.first_of == "file" else item.nodeid.partition("[")[0], item)
     kept = set(first.values())
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
 
 
-def _case(item: pytest.Item) -> tuple[int, ...]:
-    return tuple(item.callspec.indices.values()) if hasattr(item, "callspec") else ()
+def _place(item: pytest.Item) -> tuple[int, ...]:
+    """Where a test stands in its file, then the places of its parameters."""
+    line = item.location[1] or 0
+    return (line, *(item.callspec.indices.values() if hasattr(item, "callspec") else ()))
 
 
 @pytest.hookimpl(optionalhook=True)

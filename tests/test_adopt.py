@@ -99,6 +99,9 @@ def test_tests_are_green(adopted):
         "-rs",
         "-p",
         "no:cacheprovider",
+        # One process, since each collects all tests; one case, since all cases of a test need the example or none does.
+        "-n0",
+        "--first-of=test",
         "--ignore=tests/docker",
         *SUITES,
     )

@@ -65,11 +65,33 @@ def test_workers_understand_the_pools(prefect_api):
 
 
 def test_runs_are_bounded():
-    """Each pool limits its runs, and each run has limits of processors and processes in Docker's format."""
+    """Each pool limits its runs, and each run has limits of memory, CPUs and processes in Docker's format."""
     for pool in read_desired_state(ROOT, "local", values={}).pools:
-        assert pool.concurrency_limit == 4
+        assert (pool.concurrency_limit, pool.job_variables["mem_limit"]) == (4, "2g")
         host = HostConfig("1.41", **{**pool.job_variables["container_create_kwargs"], "log_config": None})
         assert (host["CpuQuota"], host["CpuPeriod"], host["PidsLimit"]) == (200_000, 100_000, 1024)
+
+
+def pools_of_type(kind):
+    """The pools of all departments as pools of a type, as `airnub apply --pools` makes them."""
+    return read_desired_state(ROOT, "local", values=Everything(), pool_type=kind).pools
+
+
+def test_a_run_has_the_same_memory_in_docker_and_kubernetes():
+    """Docker's `2g` and Kubernetes' `2Gi` are both 2 GiB; a process has no limit of its own."""
+    for docker, kubernetes, process in zip(*map(pools_of_type, ("docker", "kubernetes", "process")), strict=True):
+        memory = HostConfig("1.41", mem_limit=docker.job_variables["mem_limit"])["Memory"]
+        assert memory == int(kubernetes.job_variables["memory_limit"].removesuffix("Gi")) << 30
+        assert set(process.job_variables) == {"env"}
+
+
+def test_runs_have_the_same_prefect_settings_in_every_type_of_pool():
+    """Such as the interval of heartbeats, on which automations depend. Only the server's URL is the worker's."""
+    docker, kubernetes, process = (
+        pools_of_type(kind)[0].job_variables["env"] for kind in ("docker", "kubernetes", "process")
+    )
+    assert {name: value for name, value in docker.items() if name != "PREFECT_API_URL"} == kubernetes
+    assert process.items() <= kubernetes.items()
 
 
 def test_local_needs_no_values():

@@ -15,7 +15,8 @@ from airnub_cli.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docker-compose.yml").read_text()
-SERVICES = yaml.safe_load(TEXT)["services"]
+COMPOSE = yaml.safe_load(TEXT)
+SERVICES = COMPOSE["services"]
 IMAGES = images(Workspace.around(ROOT))
 DEPARTMENTS = [image for image in IMAGES.values() if image.department]
 
@@ -128,18 +129,35 @@ def test_every_setting_is_explained_with_the_value_that_holds_without_it():
         assert explained[name] == value.replace("${AIRNUB_PORT:-4200}", "4200"), name
 
 
+def container_of(name):
+    """Memory limit and environment of a container in infra/kubernetes/, without values from Secrets and fields."""
+    documents = yaml.safe_load_all((ROOT / "infra" / "kubernetes" / f"{name}.yaml").read_text())
+    deployment = next(document for document in documents if document["kind"] == "Deployment")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    environment = {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    return container["resources"]["limits"]["memory"], environment
+
+
+OF_COMPOSE = {"PREFECT_UI_API_URL", "PREFECT_UI_STATIC_DIRECTORY", "PREFECT_WORKER_WEBSERVER_HOST"}
+"""Settings that depend on the network and the file system of the container."""
+
+
+@pytest.mark.parametrize(("name", "service"), [("server", SERVICES["server"]), ("worker", COMPOSE["x-worker"])])
+def test_services_have_the_same_settings_in_compose_and_on_kubernetes(name, service):
+    """The same memory limit, and the same value of each setting that both have."""
+    memory, environment = container_of(name)
+    assert f"{service['mem_limit']}i" == memory.lower()
+    common = set(environment) & set(service["environment"]) - OF_COMPOSE
+    assert len(common) >= 4
+    assert {one: str(service["environment"][one]) for one in common} == {one: environment[one] for one in common}
+
+
 def test_runs_are_kept_for_ninety_days_wherever_the_server_runs(tmp_path, monkeypatch):
     """In Compose, on Kubernetes and in `airnub dev`; Prefect's default never deletes them."""
     expected = {"ENABLED": "events,flow_runs", "RETENTION_PERIOD": "P90D"}
     prefix = "PREFECT_SERVER_SERVICES_DB_VACUUM_"
     compose = SERVICES["server"]["environment"]
-    cluster = next(
-        document
-        for document in yaml.safe_load_all((ROOT / "infra/kubernetes/server.yaml").read_text())
-        if document["kind"] == "Deployment"
-    )
-    [container] = cluster["spec"]["template"]["spec"]["containers"]
-    manifest = {one["name"]: one.get("value") for one in container["env"]}
+    _, manifest = container_of("server")
     dev = Services(ROOT, StateFolder(tmp_path), port=4321, drain_seconds=3).server(3).environment
     for environment in (compose, manifest, dev):
         found = {name: str(environment[f"{prefix}{name}"]) for name in expected}

@@ -38,7 +38,7 @@ def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
     root, state = copy_of(ROOT, tmp_path / "checkout"), tmp_path / "state"
     dev = Dev(root, state, "--sample", "--site-port", "0")
     try:
-        api = dev.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
+        api = dev.ready()
         deployment = "project-alpha-ingestion/project-alpha-ingestion"
         run = [sys.executable, "-m", "prefect", "deployment", "run", deployment, "--watch"]
         told = subprocess.run(
@@ -82,27 +82,6 @@ def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
     assert list(state.rglob("*.manifest.json"))
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what is left is looked for in /proc")
-def test_nothing_is_left_when_it_is_killed_and_the_next_one_starts(tmp_path):
-    """After SIGKILL its processes end, and the next start uses the same state. Sources are the departments' own."""
-    state = tmp_path / "state"
-    killed = Dev(ROOT, state)
-    killed.wait_for(r"ready in")
-    killed.process.kill()
-    killed.process.wait(PATIENCE)
-    until = time.monotonic() + PATIENCE
-    while (left := with_state(state)) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert left == []
-    again = Dev(ROOT, state)
-    api = again.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
-    value = read(f"{api}/variables/name/dept_project_alpha_ingestion_config")["value"]
-    assert value["scheduled_file_downloads"][0]["urls"][0].startswith("https://")
-    assert again.end() == 0
-    assert "sources: each department's own" in "".join(again.lines)
-    assert with_state(state) == []
-
-
 @pytest.fixture
 def enterable():
     """A folder that every user may enter, since PostgreSQL runs as a different user if the test is root."""
@@ -114,13 +93,15 @@ def enterable():
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what is left is looked for in /proc")
 @pytest.mark.skipif(next(find_programs(), None) is None, reason="no PostgreSQL on this machine, and no extra")
-def test_the_sample_runs_on_postgresql(enterable):
-    """Every stage completes once without locks, and after SIGKILL no process is left, not even PostgreSQL's."""
+def test_the_sample_runs_on_postgresql_and_the_next_start_follows_a_kill(enterable):
+    """Every stage completes once without locks; after SIGKILL no process is left, not even PostgreSQL's; and the next
+    start, whose sources are the departments' own, uses the same state.
+    """
     state = enterable / "state"
     dev = Dev(ROOT, state, "--sample", "--site-port", "0")
     try:
         dev.wait_for(r"database: PostgreSQL \d+")
-        api = dev.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
+        api = dev.ready()
         deployment = read(f"{api}/deployments/name/project-alpha-ingestion/project-alpha-ingestion")
         read(f"{api}/deployments/{deployment['id']}/create_flow_run", {})
         until = time.monotonic() + 2 * PATIENCE
@@ -146,3 +127,11 @@ def test_the_sample_runs_on_postgresql(enterable):
     while (left := with_state(state)) and time.monotonic() < until:
         time.sleep(0.1)
     assert left == []
+    again = Dev(ROOT, state)
+    api = again.ready()
+    value = read(f"{api}/variables/name/dept_project_alpha_ingestion_config")["value"]
+    assert value["scheduled_file_downloads"][0]["urls"][0].startswith("https://")
+    assert len(read(f"{api}/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}})) >= 3
+    assert again.end() == 0
+    assert "sources: each department's own" in "".join(again.lines)
+    assert with_state(state) == []

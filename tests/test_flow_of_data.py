@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 
-from dev_system import PATIENCE, ROOT, Dev, copy_of, edit, read
+from dev_system import ENDED, PATIENCE, ROOT, Dev, copy_of, edit, read, run_deployment
 
 from airnub_data import Location
 from airnub_data.table import Table
@@ -42,7 +42,7 @@ class System:
 
     def start(self):
         """Wait until everything is deployed."""
-        self.api = self.dev.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
+        self.api = self.dev.ready()
 
     def runs(self, stage):
         """The ended runs of a stage's deployment, oldest first: state, what started it, id."""
@@ -51,8 +51,7 @@ class System:
             f"{self.api}/flow_runs/filter",
             {"flow_runs": {"deployment_id": {"any_": [deployment]}}, "sort": "EXPECTED_START_TIME_ASC"},
         )
-        ended = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-        return [one for one in found if one["state_type"] in ended]
+        return [one for one in found if one["state_type"] in ENDED]
 
     def wait_for(self, stage, number, by=None):
         """The runs of a stage, once `number` of them were started by `AUTOMATION` or `SCHEDULE`."""
@@ -73,13 +72,9 @@ class System:
             assert time.monotonic() < until, "runs do not end"
             time.sleep(0.5)
 
-    def ingest(self, *options):
+    def ingest(self, **parameters):
         """Run the ingestion's deployment to its end; returns the run."""
-        name = "project-alpha-ingestion/project-alpha-ingestion"
-        command = [sys.executable, "-m", "prefect", "deployment", "run", name, *options, "--watch"]
-        environment = os.environ | {"PREFECT_API_URL": self.api}
-        subprocess.run(command, env=environment, capture_output=True, timeout=2 * PATIENCE, check=False)
-        return self.runs("ingestion")[-1]
+        return run_deployment(self.api, "project-alpha-ingestion/project-alpha-ingestion", **parameters)
 
     def versions(self):
         """The version of each dataset, `None` for one without a table."""
@@ -136,9 +131,9 @@ def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
     assert made == {"noaa_daily_weather": 0, "usgs_earthquakes": None, "usgs_earthquake_feeds": 0}
 
     # docs/failed.md: run only the failed items, and only one source.
-    again = system.ingest("--param", "failed=true")
+    again = system.ingest(failed=True)
     assert system.table(again) == {"noaa_daily_weather": "failed", "usgs_earthquakes": "failed"}
-    again = system.ingest("--param", 'sources=["noaa_daily_weather"]')
+    again = system.ingest(sources=["noaa_daily_weather"])
     weather = [("noaa_daily_weather", outcome) for outcome in ("failed", "unchanged", "unchanged")]
     assert system.table(again) == weather
 
@@ -146,8 +141,7 @@ def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
     system.wait_for("processing", 3)
     system.quiet()
     before, analyses = len(system.runs("processing")), len(system.runs("analysis"))
-    for _ in range(2):
-        emit(system.api, ended)
+    emit_again(system.api, ended, 2)
     for run in system.wait_for("processing", before + 2)[before:]:
         assert run["state_type"] == "COMPLETED"
         assert set(system.table(run).values()) == {"unchanged", "skipped"}
@@ -181,12 +175,14 @@ def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
     assert len(system.runs("analysis")) == analyses, "it does not read this dataset"
 
 
-def emit(api, event):
+def emit_again(api, event, times):
     """Send an event again, as a client that retries does."""
     script = (
         "import sys, json; from prefect.events import emit_event\n"
         "event = json.loads(sys.argv[1])\n"
-        "emit_event(event['event'], event['resource'], payload=event['payload'])\n"
+        "for _ in range(int(sys.argv[2])):\n"
+        "    emit_event(event['event'], event['resource'], payload=event['payload'])\n"
     )
     environment = os.environ | {"PREFECT_API_URL": api}
-    subprocess.run([sys.executable, "-c", script, json.dumps(event)], env=environment, timeout=PATIENCE, check=True)
+    command = [sys.executable, "-c", script, json.dumps(event), str(times)]
+    subprocess.run(command, env=environment, timeout=PATIENCE, check=True)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY
 
-import airnub_prefect.worker_metrics  # noqa: F401  # defines the metrics of workers
+import airnub_prefect.worker.metrics  # noqa: F401  # defines the metrics of workers
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "infra" / "prometheus"

@@ -41,7 +41,7 @@ def create(pool, *, worker="me", name=None):
 
 def test_what_was_never_started_is_removed(pool):
     """A predecessor's container at once, but none that a different worker or this one is about to start."""
-    from airnub_prefect.docker_containers import remove_unstarted_containers
+    from airnub_prefect.worker.docker_containers import remove_unstarted_containers
 
     left, of_another, submitted = create(pool), create(pool, worker="another"), create(pool)
     assert remove_unstarted_containers(pool, "me", {submitted}).keys() == {left}
@@ -53,7 +53,7 @@ def test_what_was_never_started_is_removed(pool):
 
 def test_a_pool_of_the_same_name_on_another_server_is_left_alone(pool):
     """A second system on this engine, whose worker is about to start its container."""
-    from airnub_prefect.docker_containers import remove_unstarted_containers
+    from airnub_prefect.worker.docker_containers import remove_unstarted_containers
 
     ours, others = create(pool), uuid4()
     theirs = create(others, name=name_of(pool))
@@ -63,7 +63,7 @@ def test_a_pool_of_the_same_name_on_another_server_is_left_alone(pool):
 
 def test_what_runs_is_left_alone(pool):
     """And is reported as running."""
-    from airnub_prefect.docker_containers import has_container, remove_unstarted_containers
+    from airnub_prefect.worker.docker_containers import has_container, remove_unstarted_containers
 
     run = uuid4()
     docker("run", "--detach", *labels(pool, str(run), "me"), PREFECT, "sleep", "60")
@@ -85,7 +85,7 @@ GREEDY = "x = bytearray(500 * 2**20)"
 )
 def test_the_end_of_a_container_is_said(pool, command, status, out_of_memory):
     """From the engine's events, also after its removal; out of memory only if the limit was reached."""
-    from airnub_prefect.docker_containers import ContainerExit, ContainerExits
+    from airnub_prefect.worker.docker_containers import ContainerExit, ContainerExits
 
     ends, run = queue.Queue(), uuid4()
     ContainerExits(pool, ends.put).start()

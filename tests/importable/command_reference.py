@@ -9,8 +9,8 @@ import click
 
 from airnub_cli.__main__ import main as airnub
 from airnub_cli.commands import COMMANDS
+from airnub_prefect.command.exit_codes import FAILURES, MEANINGS
 from airnub_prefect.command.main import group
-from airnub_prefect.exit_codes import DEPARTMENT_FAILURES, MEANINGS
 from department_template.department import DEPARTMENT
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
@@ -41,7 +41,7 @@ def _exit_codes() -> Iterator[str]:
     yield "## Exit codes\n"
     yield from _table("exit code", "meaning", MEANINGS)
     yield from _table("command of `airnub`", "ends with 1 if", failures)
-    yield from _table("command of a department", "ends with 1 if", DEPARTMENT_FAILURES)
+    yield from _table("command of a department", "ends with 1 if", FAILURES)
 
 
 def _table(first: str, second: str, rows: Mapping[int, str] | Mapping[str, str]) -> Iterator[str]:

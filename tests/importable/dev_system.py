@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PATIENCE = 180
 """Seconds for what takes ten on a quiet machine."""
+ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 class Dev:
@@ -52,6 +53,10 @@ class Dev:
             time.sleep(0.05)
         raise AssertionError(f"expected {pattern} within {PATIENCE} s, found {''.join(self.lines)}")
 
+    def ready(self):
+        """The URL of its API, once everything is deployed."""
+        return self.wait_for(r"ready in .*(http://127\.0\.0\.1:\d+)").group(1) + "/api"
+
     def end(self):
         """Press Ctrl-C once; returns the exit status."""
         self.process.send_signal(signal.SIGINT)
@@ -76,6 +81,17 @@ def read(url, asked=None):
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
+
+
+def run_deployment(api, name, **parameters):
+    """Run a deployment to its end; returns the run. The API is used, since a command imports Prefect for seconds."""
+    deployment = read(f"{api}/deployments/name/{name}")["id"]
+    run = read(f"{api}/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
+    until = time.monotonic() + 2 * PATIENCE
+    while (found := read(f"{api}/flow_runs/{run}"))["state_type"] not in ENDED:
+        assert time.monotonic() < until, f"expected an ended run of {name}, found {found['state']}"
+        time.sleep(0.5)
+    return found
 
 
 def edit(path, old, new):

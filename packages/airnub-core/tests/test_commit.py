@@ -528,7 +528,7 @@ def test_two_runs_in_a_row_withdraw_a_url(run, place, site, source):
     assert first.error == HttpStatusError(site.url("/a"), 410)
     assert "found 410 Gone; if the next run finds the same, the URL is withdrawn" in str(first.error)
     assert current(place) == ["a", "b"]
-    for note in ("answered 410 in two runs in a row: withdrawn", "is withdrawn"):
+    for note in ("status 410 in two runs in a row: withdrawn", "is withdrawn"):
         second, _ = run(source, root=place)
         assert (second.kind, second.error, second.note) == (Status.GONE, None, note)
         assert current(place) == ["b"]

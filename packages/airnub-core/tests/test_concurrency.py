@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airnub_core.concurrency import in_thread, together
+from airnub_core.concurrency import in_order, in_thread, together
 
 
 def test_results_come_in_the_order_of_the_jobs():
@@ -95,3 +96,19 @@ def test_who_is_cancelled_waits_for_the_thread():
         assert work.ended.is_set()
 
     asyncio.run(main())
+
+
+def test_a_pool_runs_a_limited_number_ahead():
+    """Results are in the order of the inputs; the next input is read only when one is consumed."""
+    read = []
+
+    def inputs():
+        for number in range(10):
+            read.append(number)
+            yield number
+
+    with ThreadPoolExecutor(2) as pool:
+        results = in_order(pool, lambda number: number * 2, inputs(), 3)
+        assert next(results) == 0
+        assert read == [0, 1, 2, 3]
+        assert list(results) == [2, 4, 6, 8, 10, 12, 14, 16, 18]

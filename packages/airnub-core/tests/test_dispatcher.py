@@ -9,7 +9,7 @@ from airnub_core import Item, Status, dispatcher
 from airnub_core.dispatcher import Dispatcher, Leases
 from airnub_core.store.clock import elapsed
 from airnub_core.store.index import IndexRow
-from airnub_core.store.index.protocol import LEASE_SECONDS
+from airnub_core.store.index.base import LEASE_SECONDS
 from airnub_core.store.manifest import url_digest
 
 

@@ -85,14 +85,14 @@ def test_errors_compare_by_their_fields():
 
 def test_the_message_says_how_often_it_was_tried():
     """Once goes without saying."""
-    assert str(errors.TooLargeError(URL, 1)).endswith("was removed")
+    assert str(errors.TooLargeError(URL, 1)).endswith("the partial body was deleted")
     assert str(errors.ConnectionFailedError(URL, "x", attempts=4)).endswith("; gave up after 4 attempts")
 
 
 def test_the_message_says_what_is_kept():
     """So that nobody is afraid to run it again."""
     message = str(errors.TruncatedBodyError(URL, 2_000_000, 1_048_576, kept=1_048_576))
-    assert message.endswith("; 1,048,576 bytes are kept, and the next run goes on from there")
+    assert message.endswith("; 1,048,576 bytes are kept, and the next run resumes from there")
     assert errors.TruncatedBodyError(URL, 2, 1, kept=1) == errors.TruncatedBodyError(URL, 2, 1)
 
 
@@ -103,7 +103,7 @@ def test_the_message_says_what_is_kept():
 def test_how_a_process_was_lost(status, how):
     """How it ended, after how many attempts, and that another run may help."""
     error = errors.WorkerLostError(URL, status, attempts=4)
-    assert str(error).endswith(f"found that the process ended first ({how}; gave up after 4 attempts")
+    assert str(error).endswith(f"found that its process exited first ({how}; gave up after 4 attempts")
     assert error.transient
 
 
@@ -114,29 +114,6 @@ def test_how_a_process_was_lost(status, how):
 def test_which_statuses_may_heal(status, transient):
     """As the RFCs say."""
     assert errors.HttpStatusError(URL, status).transient is transient
-
-
-@pytest.mark.parametrize(
-    ("error", "retryable"),
-    [
-        (errors.ConnectionFailedError(URL, "x"), True),
-        (errors.HttpStatusError(URL, 503), True),
-        (errors.HttpStatusError(URL, 503, retry_after=600), True),
-        (errors.HttpStatusError(URL, 404), False),
-        (errors.TooLargeError(URL, 1), False),
-        (errors.StoreError("/store", "full"), False),
-        (ValueError("a bug"), False),
-    ],
-)
-def test_what_is_retryable(error, retryable):
-    """What an item met on its way, and not what is wrong with us."""
-    assert errors.is_retryable(error) is retryable
-
-
-@pytest.mark.parametrize("seconds", [601, float("inf")])
-def test_a_wait_that_is_too_long_is_left_to_the_next_run(seconds):
-    """A server that asks for more than ten minutes is not asked again now."""
-    assert not errors.is_retryable(errors.HttpStatusError(URL, 503, retry_after=seconds))
 
 
 @pytest.mark.parametrize("limit", ["connect_timeout", "stall_timeout", "total_timeout"])
@@ -158,7 +135,7 @@ def test_an_error_of_the_system_as_one_of_the_store():
     assert errors.StoreError.of(OSError("odd"), "/store") == errors.StoreError("/store", "odd")
     assert str(errors.StoreError.of(OSError(28, "No space left on device"), "/store")) == (
         "/store: No space left on device; free space, or inodes, on its file system; "
-        "what was stored before is whole, and the next run does the rest"
+        "objects stored before are intact, and the next run continues"
     )
     renaming = OSError(13, "Permission denied", "/from", None, "/to")
     assert errors.StoreError.of(renaming, "/store") == errors.StoreError("/to", "Permission denied")

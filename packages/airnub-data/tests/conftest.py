@@ -14,7 +14,6 @@ from hypothesis import settings
 
 from airnub_core import BucketAddress, Item, NetworkSettings, open_engine
 from airnub_data import Column, Csv, Dataset, Location, Month
-from airnub_data.location import in_bucket
 
 # No test asserts times. Random search for failures is for developers, not for checks. `AIRNUB_EXAMPLES` sets how many
 # examples a sweep draws: few by default, many in the long stages of `.ci/run`.
@@ -98,4 +97,4 @@ def bucket(endpoint: str, tmp_path: Path) -> Location:
     name = f"data-{tmp_path.name.replace('_', '-').lower()}"[:60]
     urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{name}", method="PUT")).close()  # loopback
     options = {"access_key_id": "me", "secret_access_key": "s3cret", "region": "us-east-1", "endpoint": endpoint}
-    return in_bucket(BucketAddress(f"s3://{name}/team", options), tmp_path / "local")
+    return Location(BucketAddress(f"s3://{name}/team", options), tmp_path / "local")

@@ -59,7 +59,7 @@ def test_what_blocks_leaves_the_old_version_in_place(fill, outcome, location):
     assert failed.kind is Status.FAILED
     assert str(failed.error) == (
         "users: check unique_email: expected each email once, found 1 rows too many, such as email=x; nothing was "
-        "committed, and the version before stays. Correct the source or the declaration, let it warn "
+        "committed; the previous version stays. Correct the source or the declaration, let it warn "
         "(dataset_limits: {users: {checks: {unique_email: warn}}}), or accept it once: run processing --accept users"
     )
     assert [(one.name, one.passed) for one in failed.checks] == [("unique_email", False)]

@@ -9,7 +9,7 @@ import pytest
 from airnub_core import BucketAddress
 from airnub_core.errors import StoreError
 from airnub_data import Limits, Location, make_dataset, scan_dataset
-from airnub_data.location import STAGE, in_bucket
+from airnub_data.location import STAGE
 from airnub_data.versions import history, rollback, vacuum
 
 HEADER = b"id,price,at\n"
@@ -69,7 +69,7 @@ def test_a_bucket_without_a_local_folder_says_so():
 def test_a_bucket_that_is_not_there_is_an_error(fill, store, endpoint, tmp_path, orders):
     """A missing bucket is an error without secrets in its message, and is not created."""
     options = {"access_key_id": "me", "secret_access_key": "s3cret", "region": "us-east-1", "endpoint": endpoint}
-    location = in_bucket(BucketAddress("s3://none/team", options), tmp_path / "local")
+    location = Location(BucketAddress("s3://none/team", options), tmp_path / "local")
     fill({"a": HEADER + b"1,1,\n"})
     with pytest.raises(StoreError) as caught:
         make_dataset(orders, store, location)

@@ -158,7 +158,7 @@ def test_too_many_rows_in_quarantine_stop_the_commit(fill, store, location, orde
     make_dataset(orders, store, location)
     fill({"a": HEADER + b"1,1,\nx,1,\n"})
     with pytest.raises(
-        DatasetError, match=r"at most 10% .* found 1 of 2; nothing was committed, .*id: expected a whole number"
+        DatasetError, match=r"at most 10% .* found 1 of 2; nothing was committed; .*id: expected a whole number"
     ) as caught:
         make_dataset(orders, store, location)
     assert "--accept orders" in str(caught.value)

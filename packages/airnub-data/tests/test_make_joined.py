@@ -207,7 +207,7 @@ def test_repeated_keys_are_an_error(deliver, location):
 def test_an_input_without_a_version(deliver, location):
     """The error names the input without a version, and what to run."""
     deliver(["1,ada,9.99"])
-    expected = r"expected a version of its input people, found no table .*/people; `run processing` makes it first"
+    expected = r"expected a version of its input people, found no table .*/people; run the processing, "
     with pytest.raises(DatasetError, match=expected):
         make_dataset(JOINED, None, location)
 
@@ -262,9 +262,9 @@ def test_a_joined_dataset_that_is_rolled_back_is_held(deliver, location):
     rollback(location, JOINED.stem, 0)
     assert make_dataset(JOINED, None, location).held
     assert rows(location) == [(1, "ie")]
-    assert str(pending(JOINED, None, location)) == "nothing: it was rolled back, and waits for `dataset release`"
+    assert str(pending(JOINED, None, location)) == "nothing: it was rolled back, and is held until `dataset release`"
     release(location, JOINED.stem)
-    assert str(pending(JOINED, None, location)).startswith("people has version 1 after 0; it is made of version 0 of")
+    assert str(pending(JOINED, None, location)).startswith("people has version 1 after 0; it is made from version 0 of")
     assert make_dataset(JOINED, None, location).changed
     assert rows(location) == [(1, "pl")]
 
@@ -272,12 +272,12 @@ def test_a_joined_dataset_that_is_rolled_back_is_held(deliver, location):
 def test_what_the_next_run_would_do(deliver, location):
     """The dry run reports changed inputs and a changed transform."""
     deliver(["1,ada,9.99"], ["ada,ie"])
-    assert str(pending(JOINED, None, location)) == "it is made of version 0 of sales, version 0 of people"
+    assert str(pending(JOINED, None, location)) == "it is made from version 0 of sales, version 0 of people"
     make_dataset(JOINED, None, location)
     assert pending(JOINED, None, location).nothing
-    assert str(pending(JOINED, None, location)) == "nothing: it is what version 0 of sales, version 0 of people give"
+    assert str(pending(JOINED, None, location)) == "nothing: up to date with version 0 of sales, version 0 of people"
     other = replace(JOINED, transform=lambda sales, people: with_country(sales, people.head(0)))
-    assert str(pending(other, None, location)).startswith("code changed; it is made of version 0 of sales")
+    assert str(pending(other, None, location)).startswith("code changed; it is made from version 0 of sales")
     assert make_dataset(other, None, location).changed
     assert rows(location) == [(1, None)]
 

@@ -37,7 +37,7 @@ def test_a_dataset_that_is_not_there(fill, next_run):
 def test_nothing(made, next_run):
     """Nothing is pending while objects and declaration are unchanged; units and limits do not count."""
     assert next_run(max_shrink=1).nothing
-    assert str(next_run()) == "nothing: it is what its 2 objects give"
+    assert str(next_run()) == "nothing: up to date with its 2 objects"
 
 
 def test_objects_that_came_and_went(made, fill, next_run):
@@ -69,7 +69,7 @@ def test_one_that_is_held(made, fill, store, location, orders, next_run):
     fill({"b": HEADER + b"2,5,\n"})
     make_dataset(orders, store, location)
     rollback(location, "orders", 0)
-    assert str(next_run()) == "nothing: it was rolled back, and waits for `dataset release`"
+    assert str(next_run()) == "nothing: it was rolled back, and is held until `dataset release`"
 
 
 def test_a_store_that_is_not_there(next_run, store):

@@ -6,7 +6,8 @@ import pytest
 
 from airnub_core import BucketAddress, StoreLocation
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.settings import CategoryConfig, IndexBlock, StoreBlock
+from airnub_prefect.setting_values import IndexBlock, StoreBlock
+from airnub_prefect.settings import CategoryConfig
 
 
 @pytest.fixture(scope="session")

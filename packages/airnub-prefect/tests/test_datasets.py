@@ -127,8 +127,8 @@ def test_a_history_that_cannot_be_read(process, fill_store, tmp_path, caplog):
     with progress_to(Damages()):
         [outcome] = process().outcomes
     assert outcome.kind is Status.STORED
-    [warning] = [one.getMessage() for one in caplog.records if "checks of its last versions" in one.getMessage()]
-    assert warning.startswith("orders: the checks of its last versions cannot be read, and are not shown: ")
+    [warning] = [one.getMessage() for one in caplog.records if "of its last versions" in one.getMessage()]
+    assert warning.startswith("orders: check results of its last versions cannot be read and are not shown: ")
 
 
 def test_what_is_accepted_must_be_a_dataset(process, fill_store, tmp_path):

@@ -146,7 +146,7 @@ def test_inputs_without_a_version(process, everywhere, tmp_path, fill_store):
     made = process()
     assert kinds(made) == [Status.FAILED] * 3
     assert "expected a version of its input orders, found no table" in str(made["totals"].error)
-    assert "`run processing` makes it first" in str(made["totals"].error)
+    assert "run the processing, which makes it first" in str(made["totals"].error)
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n"})
     made = process()
     assert kinds(made) == [Status.STORED, Status.STORED, Status.FAILED]

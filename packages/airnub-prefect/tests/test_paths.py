@@ -6,6 +6,8 @@ import pytest
 
 from airnub_prefect import paths
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.paths import variable_of, yaml_name_of
+from airnub_prefect.settings import StageSettings
 
 
 @pytest.fixture
@@ -56,3 +58,13 @@ def test_paths_as_people_type_them(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert paths.shown(tmp_path / "a" / "b") == "a/b"
     assert paths.shown(tmp_path.parent) == str(tmp_path.parent)
+
+
+def test_names_are_those_of_the_model():
+    """They can be printed without importing the model."""
+
+    class Settings(StageSettings, department="orders", stage="ingestion"):
+        pass
+
+    assert Settings.variable() == variable_of("orders", "ingestion") == "dept_orders_ingestion_config"
+    assert Settings.yaml_name() == yaml_name_of("orders", "ingestion") == "configs/variables/orders/ingestion.yaml"

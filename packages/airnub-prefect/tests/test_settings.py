@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from airnub_core import ApiSource, Auth, FileSource
 from airnub_prefect import settings as settings_module
 from airnub_prefect.errors import ConfigurationError, UnknownNameError
-from airnub_prefect.settings import CategoryConfig, IndexBlock, StageSettings, package_folder
+from airnub_prefect.setting_values import IndexBlock
+from airnub_prefect.settings import CategoryConfig, StageSettings, package_folder
 from airnub_prefect.validation import load_yaml
 
 

@@ -370,7 +370,7 @@ files:
     assert mistakes(text, written) == [
         f"5: network.allow_private_hosts.1: {host}, without scheme and path, "
         "found 'https://intranet.example.org/a?token=***'",
-        f"6: network.allow_private_hosts.2: {host}, without bits behind its prefix: 10.0.0.0/8, found '10.0.0.1/8'",
+        f"6: network.allow_private_hosts.2: {host}, without bits after the prefix: 10.0.0.0/8, found '10.0.0.1/8'",
         "7: network.allow_private_hosts.3: expected text, found 10",
         "11: files.0.allow_private_hosts: expected true, false, or a list of host names and networks, "
         "found 'intranet.example.org'",

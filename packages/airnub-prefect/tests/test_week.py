@@ -168,7 +168,7 @@ def a_renamed_column(week):
             f"{name}: expected the columns price in the header, found id, amount, sold_at, receipt",
             "of which amount is not declared",
             "north.csv",
-            "nothing was committed, and the version before stays",
+            "nothing was committed; the previous version stays",
             "Correct the source and run ingestion and processing again, or correct the declaration",
         )
         assert "_record" not in error
@@ -189,7 +189,7 @@ def a_stale_file(week):
             week.said,
             "sales: check fresh_sold_at: expected a value of sold_at within the last 36h, found ",
             " days old",
-            "nothing was committed, and the version before stays",
+            "nothing was committed; the previous version stays",
             "let it warn (dataset_limits: {sales: {checks: {fresh_sold_at: warn}}})",
             "accept it once: run processing --accept sales",
         )
@@ -210,13 +210,13 @@ def a_shrunk_file(week):
         str(week.outcomes["sales"].error),
         "check row_count_change: expected at most 20% fewer rows than the median of the last 7 versions",
         f"found {after} rows, and ",
-        "nothing was committed, and the version before stays",
+        "nothing was committed; the previous version stays",
         "run processing --accept sales",
     )
     says(
         str(week.outcomes["ledger"].error),
         f"ledger: expected to lose at most 30% of {before} rows (max_shrink), found {after} rows left",
-        "nothing was committed, and the version before stays",
+        "nothing was committed; the previous version stays",
         "`run processing --accept ledger`",
     )
     assert {name: week.versions()[name] for name in ("sales", "ledger")} == {
@@ -239,7 +239,7 @@ def a_doubled_key(week):
     says(
         str(week.outcomes["ledger"].error),
         "ledger: check unique_id: expected each id once, found 1 rows too many, such as id=n003",
-        "nothing was committed, and the version before stays",
+        "nothing was committed; the previous version stays",
     )
     assert week.versions()["ledger"] == versions["ledger"]
     # A receipt twice, under different keys.

@@ -10,9 +10,9 @@ import click
 from airnub_cli.commands import CommandError, LazyGroup
 from airnub_cli.transaction import recover
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.command.exit_codes import INVALID
 from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.exit_codes import REJECTED
 
 
 @click.group(cls=LazyGroup, help="Manage the workspace: all packages and departments of this checkout.")
@@ -34,7 +34,7 @@ def _require_readable_dotenv() -> None:
     except ConfigurationError as error:
         count = len(error.mistakes)
         click.secho(f"{error}\n{count} mistake{'s' * (count > 1)}; nothing was done.", fg="red", err=True)
-        sys.exit(REJECTED)
+        sys.exit(INVALID)
 
 
 @main.command("members", epilog="Example: uv run airnub members --json")

@@ -5,13 +5,13 @@ from importlib import import_module
 
 import click
 
-from airnub_prefect.exit_codes import REJECTED
+from airnub_prefect.command.exit_codes import INVALID
 
 
 class CommandError(click.ClickException):
     """A command cannot do what was asked, and nothing was done."""
 
-    exit_code = REJECTED
+    exit_code = INVALID
 
 
 COMMANDS = {

@@ -13,8 +13,8 @@ import click
 
 from airnub_cli.configuration.dotenv import filled, known_values, missing
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.command.exit_codes import INVALID
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.exit_codes import REJECTED
 from airnub_prefect.paths import shown
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def kubernetes(environment: str, no_server: bool) -> None:
         text = manifests(workspace, environment, known_values(workspace.root), digests, server=not no_server)
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(REJECTED)
+        sys.exit(INVALID)
     for doubt in bases.doubts:
         click.secho(doubt, fg="yellow", err=True)
     click.echo(text, nl=False)

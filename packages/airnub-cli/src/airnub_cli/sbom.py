@@ -23,7 +23,7 @@ from airnub_cli.images.image import images as all_images
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
-from airnub_prefect.exit_codes import REJECTED
+from airnub_prefect.command.exit_codes import INVALID
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -205,7 +205,7 @@ def sbom(names: tuple[str, ...], output: str | None, licences: bool) -> None:
         bills = {image.name: bill_of(workspace, image, digests) for image in chosen}
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(REJECTED)
+        sys.exit(INVALID)
     if licences:
         users: dict[tuple[str, str, str], list[str]] = {}
         for name, bill in bills.items():

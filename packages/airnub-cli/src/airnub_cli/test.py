@@ -19,7 +19,7 @@ from airnub_cli import subprocesses
 from airnub_cli.commands import CommandError
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
-from airnub_prefect.exit_codes import FAILURE, SUCCESS
+from airnub_prefect.command.exit_codes import COMPLETED, FAILED
 
 # The packages of all tests, which no member may use otherwise.
 TEST_TOOLS = (
@@ -142,7 +142,7 @@ def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
         raise CommandError(str(error)) from error
     if failed:
         click.secho(f"{', '.join(failed)}: tests failed in isolation", fg="red", err=True)
-    sys.exit(FAILURE if failed else SUCCESS)
+    sys.exit(FAILED if failed else COMPLETED)
 
 
 def _failed(workspace: Workspace, chosen: list[Member], arguments: tuple[str, ...], jobs: int) -> list[str]:

@@ -14,7 +14,7 @@ commit         publishes, records in the index, and reports outcomes in batches;
 outcome        result of an item and of a stage; files of later stages, written only if they changed
 errors         all errors, in one hierarchy
 contracts      data contracts, without polars
-concurrency    task groups, and threads that are awaited on cancellation
+concurrency    task groups, threads that are awaited on cancellation, ordered results of a pool
 tolerance      tolerated failures, a number or a share
 strict_model   base of settings and contracts: unknown keys are errors
 sample_site    a small web site on loopback, for demos and tests

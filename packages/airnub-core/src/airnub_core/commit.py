@@ -18,9 +18,9 @@ from airnub_core.http.io_threads import SerialExecutor
 from airnub_core.http.request import Response
 from airnub_core.items import Item
 from airnub_core.outcome import Outcome, Status
+from airnub_core.store.base import PublishResult, Store
 from airnub_core.store.index import Index, IndexRow, Missed, Run, Standing
 from airnub_core.store.index.merge import is_later
-from airnub_core.store.protocol import PublishResult, Store
 from airnub_core.store.withdrawal import Withdrawal, withdraw
 
 BATCH = 1000
@@ -101,7 +101,7 @@ def _before(row: IndexRow, known: IndexRow | None, met: IndexRow) -> IndexRow | 
 def _confirmed(response: Response) -> IndexRow:
     """The index row after a 304: the same bytes, possibly with new validators."""
     known, headers = response.request.known, response.headers
-    assert known is not None, "only what is known is asked with validators"
+    assert known is not None, "only requests for known URLs have validators"
     etag, last_modified = headers.get("etag") or known.etag, headers.get("last-modified") or known.last_modified
     # This runs for every unchanged file, and `_replace` takes twice as long.
     return IndexRow._make((*known[:_VALIDATORS], etag, last_modified, response.sent_at, known.changed_at))
@@ -166,7 +166,7 @@ def _withdrawal(one: Response, run: Run) -> Withdrawal:
 
 
 def _reason(one: Response) -> str:
-    return f"answered {one.error.status}" if isinstance(one.error, HttpStatusError) else "missing on its page"
+    return f"status {one.error.status}" if isinstance(one.error, HttpStatusError) else "missing on its page"
 
 
 def _outcome(one: Response, stands: Standing, *, is_new: bool) -> Outcome | None:

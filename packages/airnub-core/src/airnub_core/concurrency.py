@@ -1,11 +1,14 @@
-"""Concurrency: run coroutines together, with cancellation on the first error, and wait for threads when cancelled."""
+"""Concurrency: run coroutines together, wait for threads when cancelled, and map over a pool in order."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+Thing = TypeVar("Thing")
 
 
 async def together(jobs: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
@@ -39,3 +42,18 @@ async def in_thread(work: Callable[[], Result], stop: Callable[[], None] = lambd
         while not running.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([running])
+
+
+def in_order(pool: Executor, work: Callable[[Thing], Result], things: Iterable[Thing], ahead: int) -> Iterator[Result]:
+    """Map `work` over `things` in a pool, and yield the results in order; at most `ahead` run ahead of the consumer."""
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for thing in things:
+            waiting.append(pool.submit(work, thing))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

@@ -13,11 +13,11 @@ from airnub_core.http.url import host_of
 from airnub_core.http.worker_pool import WorkerPool
 from airnub_core.items import Item, request_for
 from airnub_core.outcome import Outcome, Status
+from airnub_core.store.base import Store
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, IndexRow
-from airnub_core.store.index.protocol import LEASE_SECONDS
+from airnub_core.store.index.base import LEASE_SECONDS
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.protocol import Store
 
 _AT_ONCE = 100
 """Jobs that are looked up and dispatched together."""

@@ -18,8 +18,8 @@ from airnub_core.http.settings import NetworkSettings
 from airnub_core.http.worker_pool import WorkerPool
 from airnub_core.items import Item
 from airnub_core.outcome import Outcome
+from airnub_core.store.base import Store
 from airnub_core.store.index import Index, Run
-from airnub_core.store.protocol import Store
 
 MANY = 250
 """Items from which on a second process is faster; it starts in 0.1 s while the first downloads are running."""

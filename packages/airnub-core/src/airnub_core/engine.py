@@ -31,13 +31,13 @@ from airnub_core.http.request import Request, Response
 from airnub_core.http.settings import NetworkSettings
 from airnub_core.items import Item, request_for
 from airnub_core.outcome import Outcome, Status
+from airnub_core.store.base import Store
 from airnub_core.store.clock import time_of
 from airnub_core.store.factory import OpenStore, open_for_writing
 from airnub_core.store.index import Index, Run, Scope
 from airnub_core.store.layout import derived_url
 from airnub_core.store.location import StoreLocation
 from airnub_core.store.manifest import url_digest
-from airnub_core.store.protocol import Store
 
 if TYPE_CHECKING:
     from airnub_core.http.client import Client
@@ -185,7 +185,7 @@ class Engine:
     async def read(self, response: Response) -> tuple[Response, bytes]:
         """The response to commit and its bytes, for a response returned by `get`.
 
-        If the server answered 304 and the stored object is damaged, the item is fetched again, and the new response
+        If the status is 304 and the stored object is damaged, the item is fetched again, and the new response
         is returned.
 
         Raises:
@@ -194,7 +194,7 @@ class Engine:
         """
         if response.staged is None:
             known = response.request.known
-            assert known is not None, "only what is known is asked with validators"
+            assert known is not None, "only requests for known URLs have validators"
             try:
                 return response, self.store.read(known.path, known.digest)
             except DamagedObjectError:

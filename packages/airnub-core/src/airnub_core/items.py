@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from airnub_core.http.headers import is_visible
+from airnub_core.http.conditional import validators
 from airnub_core.http.limits import Limits
 from airnub_core.http.request import Request
 from airnub_core.http.settings import NetworkSettings
@@ -51,9 +51,7 @@ class Item:
 def request_for(
     item: Item, url_digest: str, known: IndexRow | None, limits: Limits, *, number: int, clock: float, force: bool
 ) -> Request:
-    """The request for an item, conditional if the index has validators of its URL.
-
-    An ETag or Last-Modified with characters that cannot be sent back is not used; the bytes are fetched again then.
+    """The request for an item, conditional if the index has validators of its URL (`http.conditional`).
 
     Args:
         item: the item to request.
@@ -64,12 +62,8 @@ def request_for(
         clock: offset from `elapsed` to the time of the index, in seconds since 1970.
         force: send no validators.
     """
-    etag = modified = before = None
-    if known is not None:
-        before = known.digest
-        if not force:
-            etag = known.etag if known.etag and is_visible(known.etag) else None
-            modified = known.last_modified if known.last_modified and is_visible(known.last_modified) else None
+    etag, modified = (None, None) if known is None or force else validators(known)
+    before = None if known is None else known.digest
     return Request(
         number, item.source, item.url, url_digest, limits, item.headers,
         etag, modified, before, item.page, item.title, clock, known,

@@ -1,6 +1,6 @@
-"""Modules and names of airnub_core of the version before; `airnub_common.moved` says what an import of them gives.
+"""Modules and names of the previous version of airnub_core; `airnub_common.moved` defines what their import returns.
 
-This module goes with the next version.
+This module will be removed in the next version.
 """
 
 import importlib
@@ -37,19 +37,23 @@ MODULES: Mapping[str, str] = {
     "airnub_core.store.folders": "airnub_core.store.fsck",
     "airnub_core.store.index.last_run": "airnub_core.store.index.rows",
     "airnub_core.store.index.known": "airnub_core.store.index.rows",
+    "airnub_core.store.index.protocol": "airnub_core.store.index.base",
+    "airnub_core.store.index.sql": "airnub_core.store.index.base",
     "airnub_core.store.index.opening": "airnub_core.store.factory",
     "airnub_core.store.left": "airnub_core.store.durability",
     "airnub_core.store.made": "airnub_core.store.layout",
     "airnub_core.store.mounts": "airnub_core.store.durability",
     "airnub_core.store.opening": "airnub_core.store.factory",
     "airnub_core.store.provenance": "airnub_core.store.manifest",
+    "airnub_core.store.protocol": "airnub_core.store.base",
+    "airnub_core.store.reader": "airnub_core.store.base",
     "airnub_core.store.redo": "airnub_core.store.recovery",
     "airnub_core.store.redo_log": "airnub_core.store.write_ahead_log",
     "airnub_core.store.source_name": "airnub_core.store.layout",
     "airnub_core.store.staged": "airnub_core.store.layout",
     "airnub_core.store.verification": "airnub_core.store.fsck",
     "airnub_core.sources.sitemap": "airnub_core.sources.pages",
-    "airnub_core.sources.watermarks": "airnub_core.sources.apis",
+    "airnub_core.sources.watermarks": "airnub_core.sources.records",
     "airnub_core.withdrawing": "airnub_core.commit",
     "airnub_core.output_files": "airnub_core.outcome",
 }
@@ -64,12 +68,14 @@ NAMES: Mapping[tuple[str, str], str] = {
     ("airnub_core.dispatcher", "Dealer"): "Dispatcher",
     ("airnub_core.outcome", "Kind"): "Status",
     ("airnub_core.sources.pagination", "Walk"): "Paginator",
+    ("airnub_core.store.base", "StoreReader"): "Store",
     ("airnub_core.store.durability", "leave"): "defer_sync",
     ("airnub_core.store.factory", "Opened"): "OpenStore",
     ("airnub_core.store.factory", "Place"): "StoreLocation",
     ("airnub_core.store.gc", "Collection"): "GarbageCollection",
     ("airnub_core.store.gc", "Leftover"): "Orphan",
     ("airnub_core.store.index", "Known"): "IndexRow",
+    ("airnub_core.store.index.base", "SqlIndex"): "Index",
     ("airnub_core.store.index.rows", "Known"): "IndexRow",
     ("airnub_core.store.index.rows", "Note"): "MissNote",
     ("airnub_core.store.recovery", "read_redo_lists"): "read_intent_logs",
@@ -95,7 +101,7 @@ def _in_data(module: str, name: str) -> tuple[str, Any]:
         message = f"{module}.{name} has moved to {_DATA}: install airnub-prefect[datasets] ({error})"
         raise ImportError(message, name=error.name) from error
     except AttributeError as error:
-        message = f"{module}.{name} has no successor; docs/datasets.md says how a dataset is declared"
+        message = f"{module}.{name} has no successor; docs/datasets.md describes how to declare a dataset"
         raise AttributeError(message, name=name) from error
 
 

@@ -17,7 +17,7 @@ from airnub_common import sha256_hex
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as it came; header names in lower case, of a parameter the last value."""
+    """A received request; header names are in lower case, and repeated parameters have their last value."""
 
     path: str
     params: Mapping[str, str]
@@ -26,9 +26,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A configured response. An ETag and 304 responses are added, unless `headers` or a different status prevent it.
+    """A configured response. With status 200 it gets an ETag, and a 304 is sent if that matches the request.
 
-    A `Content-Length` among the headers is sent as it is, also when it lies; the connection is closed then.
+    A `Content-Length` among the headers is sent unchanged, even if it is wrong; then the connection is closed, and
+    there is no ETag.
     """
 
     body: bytes = b""
@@ -40,38 +41,38 @@ Route = Reply | Callable[[Asked], Reply]
 
 
 class SampleSite:
-    """A server on a port of loopback, in threads of this process, while the block runs."""
+    """A server on loopback in threads of this process, while its `with` block runs."""
 
     def __init__(self, routes: Mapping[str, Route], *, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen at once.
+        """Listen immediately.
 
         Args:
-            routes: what is served, by path; all else is 404.
-            host: an address of loopback.
-            port: 0 for a free one.
+            routes: the response of each path; all other paths get a 404.
+            host: a loopback address.
+            port: 0 for a free port.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is in use.
         """
         self.routes = dict(routes)
         self.asked: list[Asked] = []
-        """Every request, in the order of their coming."""
+        """All requests, in the order of their arrival."""
         self._server = _Server((host, port), _Handler)
         self._server.site = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that the server listens on."""
         return self._server.server_port
 
     def url(self, path: str) -> str:
-        """The whole URL of a path."""
+        """The complete URL of a path."""
         host = self._server.server_address[0]
         return f"http://{host!s}:{self.port}{path}"
 
     def reply(self, asked: Asked) -> Reply:
-        """The answer to a request."""
+        """The response to a request, which is recorded."""
         self.asked.append(asked)
         route = self.routes.get(asked.path, Reply(b"not here\n", status=404))
         reply = route if isinstance(route, Reply) else route(asked)
@@ -96,7 +97,7 @@ class SampleSite:
 
 
 def paged(records: Sequence[object], encode: Callable[[Sequence[object]], bytes]) -> Callable[[Asked], Reply]:
-    """A route that serves records by `offset`, counted from 1, and `limit`, as the API of the USGS does."""
+    """A route that serves records by `offset`, counted from 1, and `limit`, like the API of the USGS."""
 
     def reply(asked: Asked) -> Reply:
         try:
@@ -140,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             super().handle()
         except (ConnectionResetError, BrokenPipeError):
-            # The client has disconnected, which is normal when trying things out.
+            # The client has disconnected, which is normal during experiments.
             self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # the name is the base class's

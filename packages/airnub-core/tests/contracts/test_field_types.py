@@ -59,7 +59,7 @@ def test_spaces_do_not_count(name):
         ("struct(a)", "with a name and a colon; in YAML"),
         ("struct(a: string", "which ends with ')'"),
         ("struct(a: string, a: date)", "expected each name of a struct once, and 'a' is there twice"),
-        ("string)", "expected the end of the type behind string"),
+        ("string)", "expected the end of the type after string"),
         ("struct(a: string) b", "expected the end of the type"),
         (r'struct("\x": string)', "as JSON writes text"),
         ("list(" * 5000 + "string" + ")" * 5000, "expected at most 32 lists and structs in each other"),

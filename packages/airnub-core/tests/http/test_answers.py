@@ -79,7 +79,7 @@ def test_as_many_interim_answers_as_are_taken(server, stored):
 def test_more_interim_answers_than_are_taken(server, fails, count):
     """It fails whether an answer comes behind them or not; the message has what was expected, and what was found."""
     error = fails(server.url("hints", count=count), ProtocolError, stall_timeout=20)
-    found = re.search(r"expected an HTTP answer, found: ([0-9,]+) interim answers \(1xx\), of which", str(error))
+    found = re.search(r"expected an HTTP response, found: ([0-9,]+) interim responses \(1xx\), of which", str(error))
     assert int(found[1].replace(",", "")) >= (count or MAX_INTERIM)
 
 

@@ -321,6 +321,12 @@ def test_the_system_says_why_there_was_no_connection(answer):
     assert error == ConnectionFailedError("http://h/a", "Connection refused")
 
 
+def test_a_kept_connection_that_is_lost_again_and_again(answer):
+    """The message is that of a new connection that ends without a response: timing decides which of the two happens."""
+    lost = error_of(answer, pycurl.E_SEND_ERROR, "Connection died, tried 5 times before giving up", errno.EPIPE)
+    assert lost == error_of(answer, pycurl.E_GOT_NOTHING, "Empty reply from server", 0)
+
+
 def test_a_connection_that_broke_in_the_body(answer):
     """It is an answer that was cut, and says how much came; before the headers were over it is none."""
     answer.lines += [b"HTTP/1.1 200 OK\r\n", b"Content-Length: 10\r\n", b"\r\n"]

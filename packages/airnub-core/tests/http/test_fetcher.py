@@ -437,7 +437,7 @@ def test_endless_interim_answers_are_an_error(raw_server, fetch, private, monkey
     raw_server.answer = endless(HINT, HINT * 100)
     url = raw_server.url() if private else "http://example.com/"
     error = failing(fetch, ProtocolError, url, allow_private_hosts=private, stall_timeout=60)
-    assert "interim answers (1xx), of which at most 1,000 are taken" in str(error)
+    assert "interim responses (1xx), of which at most 1,000 are allowed" in str(error)
 
 
 def test_endless_headers_are_an_error(raw_server, fetch):

@@ -118,7 +118,7 @@ def test_more_interim_answers_than_are_taken(asked):
     """Both with an answer behind them and without."""
     answer = asked(URL)
     answer.lines += [b"HTTP/1.1 103 Hints\r\n", b"\r\n"] * (MAX_INTERIM + 1)
-    with pytest.raises(ProtocolError, match="found: 1,001 interim answers") as error:
+    with pytest.raises(ProtocolError, match="found: 1,001 interim responses") as error:
         bool(answer.has_headers)
     answer.lines += [b"HTTP/1.1 200 OK\r\n", b"\r\n"]
     with pytest.raises(ProtocolError) as again:
@@ -346,6 +346,6 @@ def test_a_part_that_fits(headers):
 )
 def test_headers_of_a_part_that_does_not_fit(headers):
     """The error has what the server said of it."""
-    with pytest.raises(UnfitPartError, match="from byte 40 on") as error:
+    with pytest.raises(UnfitPartError, match="continue the body at byte 40") as error:
         check_part("http://h/a", headers, NOTE, 40)
     assert headers.get("content-range", "no Content-Range") in str(error.value)

@@ -1,4 +1,4 @@
-"""Backoff."""
+"""Retries: which errors, and after what time."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -7,11 +7,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airnub_core.errors import ConnectionFailedError, HttpStatusError
-from airnub_core.http.retry import FIRST_WAIT, LONGEST_WAIT, parse_retry_after, wait_after
+from airnub_core.errors import ConnectionFailedError, HttpStatusError, StoreError, TooLargeError
+from airnub_core.http.retry import FIRST_WAIT, LONGEST_WAIT, is_retryable, parse_retry_after, wait_after
 
 URL = "http://h/"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        (ConnectionFailedError(URL, "x"), True),
+        (HttpStatusError(URL, 503), True),
+        (HttpStatusError(URL, 503, retry_after=600), True),
+        (HttpStatusError(URL, 404), False),
+        (TooLargeError(URL, 1), False),
+        (StoreError("/store", "full"), False),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_what_is_retryable(error, retryable):
+    """What an item met on its way, and not what is wrong with us."""
+    assert is_retryable(error) is retryable
+
+
+@pytest.mark.parametrize("seconds", [601, float("inf")])
+def test_a_wait_that_is_too_long_is_left_to_the_next_run(seconds):
+    """A server that asks for more than ten minutes is not asked again now."""
+    assert not is_retryable(HttpStatusError(URL, 503, retry_after=seconds))
 
 
 @given(st.integers(1, 1000))

@@ -54,7 +54,7 @@ def test_metadata_services_are_never_asked(address, allowed):
     assert not may_connect(NAME, address, allowed)
     assert not may_connect(address, address, allowed)
     assert refused_host(f"[{address}]" if ":" in address else address, allowed, is_resolved_here=True) is not None
-    assert "never asked" in str(refusal("http://h/", NAME, address, allowed))
+    assert "always blocked" in str(refusal("http://h/", NAME, address, allowed))
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_hosts_before_they_are_resolved(host, allowed, here, behind_a_proxy):
         (NAME, "10.0.0.1", ("other",), f"add {NAME} to allow_private_hosts"),
         (NAME, "169.254.1.1", (NAME,), "add 169.254.1.1 to allow_private_hosts"),
         ("localhost", "localhost", (NAME,), "add localhost to allow_private_hosts"),
-        (NAME, "169.254.1.1", True, "set a list of all that may be asked, with 169.254.1.1"),
-        ("metadata.google.internal", "metadata.google.internal", True, "never asked"),
+        (NAME, "169.254.1.1", True, "set a list of all allowed hosts, with 169.254.1.1"),
+        ("metadata.google.internal", "metadata.google.internal", True, "always blocked"),
     ],
 )
 def test_an_error_says_what_to_do(host, address, allowed, said):

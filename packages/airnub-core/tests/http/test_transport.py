@@ -152,7 +152,7 @@ def test_headers_of_the_source_are_for_its_own_origin(recording, using):
 def test_a_secret_that_nothing_gives(using, recording):
     """It is said before anything is asked."""
     source = ApiSource(name="s", url=recording().url(), auth={"block": "secret/token"})
-    with pytest.raises(ValueError, match="s: expected a function that gives secret/token"):
+    with pytest.raises(ValueError, match="s: expected a function that returns secret/token"):
         using(lambda client: client.get("http://h/"), source)
 
 

@@ -8,8 +8,6 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from airnub_core import ApiSource, ContentStore, NumberedPages, Status, ingest_apis, open_engine, open_store, verify
 from airnub_core.errors import (
@@ -23,7 +21,8 @@ from airnub_core.errors import (
 )
 from airnub_core.sample_site import Reply, SampleSite, paged
 from airnub_core.sources import apis
-from airnub_core.sources.apis import MAX_BORDER, SETTLED_TOGETHER, Watermark
+from airnub_core.sources.apis import SETTLED_TOGETHER
+from airnub_core.sources.records import Watermark
 from airnub_core.store.manifest import Manifest
 
 RECORDS = [{"id": number, "properties": {"updated": 100 + number}} for number in range(7)]
@@ -286,7 +285,7 @@ def test_an_api_that_does_not_know_the_parameters_of_pages_is_one_failed_item(si
     site.routes["/q"] = as_json({"items": RECORDS})
     [outcome] = run(ApiSource(name="api", url=site.url("/q"), records="items", pages=pages))
     assert isinstance(outcome.error, PageError)
-    assert "found those of the page before once more" in str(outcome.error)
+    assert "found those of the previous page again" in str(outcome.error)
     assert len(site.asked) == 2
 
 
@@ -713,77 +712,3 @@ def test_a_large_answer_is_read_beside_the_event_loop(site, tmp_path, network):
     assert len(during) == 1
     assert during[0] >= 3
     assert (tmp_path / outcome.path).read_bytes().count(b"\n") == 240_000
-
-
-def read(written, *pages):
-    """What is new on these pages, and the watermark behind them as an index keeps it."""
-    watermark = Watermark("at", written)
-    new = [record for page in pages for record in watermark.new_among("http://h/q", page)]
-    return new, watermark.as_text()
-
-
-def value_of(written):
-    return Watermark("at", written).value
-
-
-def test_before_the_first_record_a_watermark_has_no_value():
-    """Nothing is to be sent, also where it was kept so."""
-    assert value_of(None) is value_of(read(None)[1]) is None
-
-
-def test_a_watermark_without_a_border_is_read():
-    """As it was kept before; what has its value comes once more."""
-    assert value_of("104") == 104
-    assert read('"2026-01-01"', [{"at": "2026-01-01"}])[0] == [{"at": "2026-01-01"}]
-
-
-def test_a_watermark_is_kept_as_ever():
-    """Indexes of other versions have it."""
-    digest = "46bb5ffe8cf9bdd79bc89c8bb98f4e54ed8ba3cb7e1e4bcf3a3ba8b3f7d8c9a1"
-    assert read(json.dumps({"value": 2, "border": [digest]}))[1] == f'{{"value": 2, "border": ["{digest}"]}}'
-
-
-def test_what_has_the_largest_value_is_known_again():
-    """In any order of pages and values; what differs in anything is another record."""
-    first, last = read(None, [{"at": 2, "id": 1}], [{"at": 1, "id": 1}], [{"at": 2, "id": 2}])
-    assert len(first) == 3
-    assert value_of(last) == 2
-    again, last = read(last, [{"at": 3, "id": 1}, {"at": 2, "id": 1}], [{"at": 2, "id": 3}, {"at": 2, "id": 2}])
-    assert again == [{"at": 3, "id": 1}, {"at": 2, "id": 3}]
-    assert value_of(last) == 3
-
-
-ANY_RECORDS = st.lists(st.fixed_dictionaries({"id": st.integers(0, 5), "at": st.integers(0, 5)}), max_size=12)
-
-
-@given(first=ANY_RECORDS, second=ANY_RECORDS)
-def test_no_record_is_lost(first, second):
-    """All come, but for those of the watermark's own value that were there before."""
-    new, last = read(None, first)
-    assert new == first
-    largest = max((record["at"] for record in first), default=None)
-    assert value_of(last) == largest
-    again, newest = read(last, second)
-    assert again == [record for record in second if record["at"] != largest or record not in first]
-    assert value_of(newest) == max((record["at"] for record in first + second), default=None)
-
-
-def test_a_border_without_end_is_not_kept():
-    """Then its records come twice, which is better than never."""
-    records = [{"at": 1, "id": number} for number in range(MAX_BORDER + 1)]
-    assert read(None, records)[1] == '{"value": 1, "border": []}'
-
-
-@pytest.mark.parametrize("value", [None, True, [], {}, "\ud83d"])
-def test_a_value_that_does_not_grow_is_an_error(value):
-    """Neither can it be sent."""
-    with pytest.raises(MissingPathError, match="expected a text or a number at 'at'"):
-        read(None, [{"at": value}])
-
-
-def test_values_of_two_kinds_are_an_error():
-    """They do not compare; also with what was kept."""
-    with pytest.raises(MissingPathError, match="to compare with"):
-        read("1", [{"at": "text"}])
-    with pytest.raises(MissingPathError, match="expected a value at 'at'"):
-        read("1", [{"id": 1}])

@@ -101,7 +101,7 @@ def test_a_total_that_is_none_is_an_error(total):
 @pytest.mark.parametrize("pages", [{"kind": "page"}, {"kind": "offset"}])
 def test_the_same_records_again_are_an_error(pages):
     """No progress is no end."""
-    with pytest.raises(PageError, match="found those of the page before once more"):
+    with pytest.raises(PageError, match="found those of the previous page again"):
         walk(api(pages=pages), [1, 2], [1, 2])
 
 

@@ -95,10 +95,10 @@ def test_nothing_leads_to_a_metadata_service(near, run, allowed):
     for outcomes in (run(*apis), run(*pages)):
         failed = [outcome for outcome in outcomes if outcome.kind is Status.FAILED]
         assert len(failed) == 2
-        assert all("never asked" in str(refused(outcome)) for outcome in failed)
+        assert all("always blocked" in str(refused(outcome)) for outcome in failed)
     near.behaviours["robots.txt"] = answer(b"", 302, {"Location": METADATA})
     [outcome] = run(pages[0])
-    assert "never asked" in str(refused(outcome))
+    assert "always blocked" in str(refused(outcome))
 
 
 def test_links_to_another_private_host(near, far, run):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airnub_core.errors import MissingPathError, NotJsonError
-from airnub_core.sources.records import described, json_lines, parse_json, records_at, value_at
+from airnub_core.sources.records import MAX_BORDER, Watermark, described, json_lines, parse_json, records_at, value_at
 
 URL = "http://h/"
 TEXT = st.text(max_size=5)
@@ -49,7 +49,7 @@ def test_json_is_parsed(encoding):
 )
 def test_what_is_no_json_is_an_error(content):
     """It shows how the answer starts; also hostile depths and numbers are nothing else."""
-    with pytest.raises(NotJsonError, match="the raw answer is kept"):
+    with pytest.raises(NotJsonError, match="the response is kept in the store"):
         parse_json(URL, content)
 
 
@@ -68,7 +68,7 @@ def test_values_are_found_by_path(path, value):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("nothing", "found nothing: the answer is an object with 'data', '0', 'a.b'"),
+        ("nothing", "found nothing: the response is an object with 'data', '0', 'a.b'"),
         ("data.items.2", "found nothing: 'data.items' is a list of 2"),
         ("data.items.-1", "found nothing: 'data.items' is a list of 2"),
         ("data.next.x", "found nothing: 'data.next' is null"),
@@ -92,7 +92,7 @@ def test_records_are_a_list():
 @pytest.mark.parametrize("answer", [{}, None, "text", 1])
 def test_records_that_are_no_list_are_an_error(answer):
     """It says what was found."""
-    with pytest.raises(MissingPathError, match="expected a list of records at 'the whole answer'"):
+    with pytest.raises(MissingPathError, match="expected a list of records at 'the whole response'"):
         records_at(URL, answer, None)
     with pytest.raises(MissingPathError, match=r"expected a list of records at 'a'"):
         records_at(URL, {"a": answer}, "a")
@@ -142,3 +142,77 @@ def test_records_that_are_too_deep_to_write_are_an_error():
 def test_values_are_described_for_a_person(value, text):
     """Shortly."""
     assert described(value) == text
+
+
+def read(written, *pages):
+    """What is new on these pages, and the watermark behind them as an index keeps it."""
+    watermark = Watermark("at", written)
+    new = [record for page in pages for record in watermark.new_among("http://h/q", page)]
+    return new, watermark.as_text()
+
+
+def value_of(written):
+    return Watermark("at", written).value
+
+
+def test_before_the_first_record_a_watermark_has_no_value():
+    """Nothing is to be sent, also where it was kept so."""
+    assert value_of(None) is value_of(read(None)[1]) is None
+
+
+def test_a_watermark_without_a_border_is_read():
+    """As it was kept before; what has its value comes once more."""
+    assert value_of("104") == 104
+    assert read('"2026-01-01"', [{"at": "2026-01-01"}])[0] == [{"at": "2026-01-01"}]
+
+
+def test_a_watermark_is_kept_as_ever():
+    """Indexes of other versions have it."""
+    digest = "46bb5ffe8cf9bdd79bc89c8bb98f4e54ed8ba3cb7e1e4bcf3a3ba8b3f7d8c9a1"
+    assert read(json.dumps({"value": 2, "border": [digest]}))[1] == f'{{"value": 2, "border": ["{digest}"]}}'
+
+
+def test_what_has_the_largest_value_is_known_again():
+    """In any order of pages and values; what differs in anything is another record."""
+    first, last = read(None, [{"at": 2, "id": 1}], [{"at": 1, "id": 1}], [{"at": 2, "id": 2}])
+    assert len(first) == 3
+    assert value_of(last) == 2
+    again, last = read(last, [{"at": 3, "id": 1}, {"at": 2, "id": 1}], [{"at": 2, "id": 3}, {"at": 2, "id": 2}])
+    assert again == [{"at": 3, "id": 1}, {"at": 2, "id": 3}]
+    assert value_of(last) == 3
+
+
+ANY_RECORDS = st.lists(st.fixed_dictionaries({"id": st.integers(0, 5), "at": st.integers(0, 5)}), max_size=12)
+
+
+@given(first=ANY_RECORDS, second=ANY_RECORDS)
+def test_no_record_is_lost(first, second):
+    """All come, but for those of the watermark's own value that were there before."""
+    new, last = read(None, first)
+    assert new == first
+    largest = max((record["at"] for record in first), default=None)
+    assert value_of(last) == largest
+    again, newest = read(last, second)
+    assert again == [record for record in second if record["at"] != largest or record not in first]
+    assert value_of(newest) == max((record["at"] for record in first + second), default=None)
+
+
+def test_a_border_without_end_is_not_kept():
+    """Then its records come twice, which is better than never."""
+    records = [{"at": 1, "id": number} for number in range(MAX_BORDER + 1)]
+    assert read(None, records)[1] == '{"value": 1, "border": []}'
+
+
+@pytest.mark.parametrize("value", [None, True, [], {}, "\ud83d"])
+def test_a_value_that_does_not_grow_is_an_error(value):
+    """Neither can it be sent."""
+    with pytest.raises(MissingPathError, match="expected a text or a number at 'at'"):
+        read(None, [{"at": value}])
+
+
+def test_values_of_two_kinds_are_an_error():
+    """They do not compare; also with what was kept."""
+    with pytest.raises(MissingPathError, match="to compare with"):
+        read("1", [{"at": "text"}])
+    with pytest.raises(MissingPathError, match="expected a value at 'at'"):
+        read("1", [{"id": 1}])

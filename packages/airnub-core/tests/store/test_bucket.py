@@ -208,7 +208,7 @@ def test_nobody_at_the_endpoint(unused_port):
         "endpoint": f"http://127.0.0.1:{unused_port}",
     }
     said = message(lambda: Bucket(BucketAddress("s3://bucket", options)).read("key"))
-    assert f"expected an object store at http://127.0.0.1:{unused_port}, found no answer" in said
+    assert f"expected an object store at http://127.0.0.1:{unused_port}, found no response" in said
 
 
 def test_credentials_that_nobody_knows(s3, address):
@@ -218,7 +218,7 @@ def test_credentials_that_nobody_knows(s3, address):
         said = message(lambda: Bucket(address).create("key", b""))
     finally:
         s3.ask("POST", "/moto-api/reset-auth", b"inf")
-    assert "expected credentials that the object store at http" in said
+    assert "expected valid credentials for the object store at http" in said
     assert "(403 InvalidAccessKeyId); correct its block" in said
 
 
@@ -232,7 +232,7 @@ def test_credentials_that_nobody_knows(s3, address):
         ("301 Moved|<Error><Code>PermanentRedirect</Code></Error>", "found it elsewhere; set its region"),
         ("501 Not Implemented|<Error><Code>NotImplemented</Code></Error>", "with conditional puts"),
         ("400 Bad Request|<Error><Code>Odd</Code><Key>hunter2</Key></Error>", "found an internal error (400 Odd)"),
-        ("401 Unauthorized|hunter2", "expected credentials that the object store"),
+        ("401 Unauthorized|hunter2", "expected valid credentials for the object store"),
     ],
 )
 def test_what_a_server_refuses(raw_server, answer, told):

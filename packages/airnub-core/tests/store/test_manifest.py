@@ -177,7 +177,7 @@ def test_damage_is_told_or_does_no_harm(tmp_path_factory, written, place, how, n
 )
 def test_wrong_manifests_are_refused(wrong):
     """Digests, sizes and times are what they have to be."""
-    with pytest.raises(DamagedManifestError, match=f"not a manifest: {next(iter(wrong))}: "):
+    with pytest.raises(DamagedManifestError, match=f"expected a manifest, found {next(iter(wrong))}: "):
         parsed(**wrong)
 
 
@@ -198,7 +198,7 @@ def test_a_damaged_manifest_is_an_error_with_its_path(tmp_path, content):
     """Cut, empty, or nothing like it."""
     path = tmp_path / "x.manifest.json"
     path.write_bytes(content)
-    with pytest.raises(DamagedManifestError, match="not a manifest") as error:
+    with pytest.raises(DamagedManifestError, match="expected a manifest, found") as error:
         Manifest.read(path)
     assert error.value.path == str(path)
 

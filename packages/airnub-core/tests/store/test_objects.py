@@ -12,10 +12,10 @@ from airnub_common import digest_of, sha256_hex
 from airnub_core import ContentStore, verify
 from airnub_core.errors import StoreError
 from airnub_core.store import durability, objects, write_ahead_log
+from airnub_core.store.base import PublishResult
 from airnub_core.store.index.sqlite import SqliteIndex
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.objects import remove_empty
-from airnub_core.store.protocol import PublishResult
 from airnub_core.store.recovery import read_intent_logs
 from airnub_core.store.write_ahead_log import logs_in, read_log
 

@@ -131,7 +131,7 @@ def test_a_disk_that_takes_no_mark(tmp_path, monkeypatch, code):
     monkeypatch.setattr(staging_module, "defer_sync", leave)
     with pytest.raises(StoreError) as error, Staging(tmp_path) as staging:
         with_log(staging)
-    assert f"{os.strerror(code)}; {ADVICE[code]}; what was stored before is whole" in str(error.value)
+    assert f"{os.strerror(code)}; {ADVICE[code]}; objects stored before are intact" in str(error.value)
     assert folders(tmp_path) == []
     with Staging(tmp_path, lambda _folder: pytest.fail("nothing is left")):
         pass

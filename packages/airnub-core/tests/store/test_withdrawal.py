@@ -11,7 +11,7 @@ from airnub_core.store.manifest import url_digest
 from airnub_core.store.withdrawal import Withdrawal, withdrawal_path
 
 AT = "2026-01-05T00:00:00.250000+00:00"
-A = Withdrawal("s", url_digest("http://h/a"), "http://h/a?token=***", AT, "answered 404 in two runs in a row")
+A = Withdrawal("s", url_digest("http://h/a"), "http://h/a?token=***", AT, "status 404 in two runs in a row")
 B = Withdrawal("t", url_digest("http://h/b"), "http://h/b", "2026-01-06T00:00:00+00:00", "store forget")
 
 

@@ -135,7 +135,7 @@ class Dataset:
                 return "expected `source` and `reader`, or `inputs` and `transform`, found neither"
             return "expected a `reader` for the objects of its source, found none" if self.reader is None else None
         if not self.inputs:
-            return "expected `inputs` with `transform`: the datasets that it makes the rows of, found none"
+            return "expected `inputs` with `transform`, the datasets that it reads, found none"
         contradictory = {
             "source": bool(self.source), "reader": self.reader is not None, "derive": self.derive is not None,
             "derived": bool(self.derived), "latest": self.latest is not None,

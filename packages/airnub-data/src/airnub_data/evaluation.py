@@ -22,7 +22,6 @@ _NAMED_CHECKS = 3
 """Maximum number of failed checks in an error message; the attribute `checks` of the error has all of them."""
 
 
-@dataclass(eq=True, unsafe_hash=True)
 class CheckError(DatasetError):
     """A failed check blocks the commit; the previous version stays current."""
 
@@ -154,7 +153,7 @@ def require_passed(
     more = f"; and {len(blocking) - _NAMED_CHECKS} more checks" if len(blocking) > _NAMED_CHECKS else ""
     raise CheckError(
         dataset,
-        f"{named}{more}; nothing was committed, and the version before stays. Correct the source or the declaration, "
+        f"{named}{more}; nothing was committed; the previous version stays. Correct the source or the declaration, "
         f"let it warn (dataset_limits: {{{dataset}: {{checks: {{{blocking[0].name}: warn}}}}}}), or accept it once: "
         f"run processing --accept {dataset}",
         tuple(results),

@@ -82,14 +82,14 @@ def _own(dataset: Dataset, given: Dataset, location: Location) -> OpenInput:
     if table is None:
         raise DatasetError(
             dataset.stem,
-            f"expected a version of its input {given.stem}, found no table {location.name}/{given.stem}; `run "
-            f"processing` makes it first: where {given.stem} failed, correct that and run it again",
+            f"expected a version of its input {given.stem}, found no table {location.name}/{given.stem}; run "
+            f"the processing, which makes it first; if {given.stem} failed, correct its error before",
         )
     if missing := [name for name in given.schema if name not in table.schema]:
         raise DatasetError(
             dataset.stem,
             f"expected the columns {', '.join(missing)} in version {table.version} of its input {given.stem}, found "
-            f"none: {given.stem} was not made since they were declared; `run processing` and see why it failed",
+            f"none: {given.stem} was not made after they were declared; run the processing, and see why it failed",
         )
     return _open(given.stem, table, given.schema)
 

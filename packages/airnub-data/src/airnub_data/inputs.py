@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from airnub_common import sha256_hex
 from airnub_core.errors import DatasetError
+from airnub_core.store.base import Store
 from airnub_core.store.factory import open_store
 from airnub_core.store.index import Index, Scope
 from airnub_core.store.location import StoreLocation
-from airnub_core.store.protocol import Store
 
 
 class InputObject(NamedTuple):

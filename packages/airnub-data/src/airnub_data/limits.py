@@ -91,4 +91,4 @@ def _refused(advice: str, dataset: str) -> str:
     It precedes the rules, since a table of outcomes shows only the beginning of a message.
     """
     accept = f"accept it once with `run processing --accept {dataset}`"
-    return f"nothing was committed, and the version before stays: {advice}, or {accept}"
+    return f"nothing was committed; the previous version stays: {advice}, or {accept}"

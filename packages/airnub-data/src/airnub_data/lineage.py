@@ -75,7 +75,7 @@ def input_problem(inputs: Any, transform: Callable[..., Any] | None) -> str | No
     if twice := [name for name in names if names.count(name) > 1]:
         return f"expected each input once, found {twice[0]} twice"
     if transform is None:
-        return "expected `transform` with `inputs`: a function that makes the rows of them, found none"
+        return "expected `transform` with `inputs`, the function that makes rows from them, found none"
     try:
         inspect.signature(transform).bind(*inputs)
     except (TypeError, ValueError) as error:

@@ -10,7 +10,6 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
-from airnub_common import sha256_hex
 from airnub_core.errors import StoreError
 from airnub_core.store.location import BucketAddress
 
@@ -210,11 +209,6 @@ class Location:
             reason = f"expected obstore, found none ({error}); install airnub-data[buckets]"
             raise StoreError(self.name, reason) from error
         return Bucket(self.root)
-
-
-def in_bucket(address: BucketAddress, local: Path) -> Location:
-    """Return a location in a bucket, with a subfolder of `local` for its staged rows."""
-    return Location(address, local / sha256_hex(address.name.encode())[:8])
 
 
 def _storage_options(address: BucketAddress) -> dict[str, str]:

@@ -21,10 +21,10 @@ import polars as pl
 
 from airnub_core.errors import DatasetError, IngestError, StoreError
 from airnub_core.outcome import CheckResult, Violation
+from airnub_core.store.base import Store
 from airnub_core.store.factory import open_store
 from airnub_core.store.index import Index
 from airnub_core.store.location import StoreLocation
-from airnub_core.store.protocol import Store
 from airnub_data import quarantine
 from airnub_data.code import parts, stage_digest, table_digest
 from airnub_data.columns import type_name
@@ -164,8 +164,10 @@ def _opened(
     place = StoreLocation.at(store)
     check_store(dataset.stem, place)
     if location.is_within(place.objects):
-        reason = f"expected datasets outside of the store {place.name}, found them in {location.name}: the store takes"
-        raise DatasetError(dataset.stem, f"{reason} every file in it for an object; change `datasets` of the settings")
+        reason = f"expected datasets outside of the store {place.name}, found them in {location.name}: the store would"
+        raise DatasetError(
+            dataset.stem, f"{reason} treat every file in it as an object; change `datasets` in the settings"
+        )
     with open_store(place) as objects:
         yield objects
 
@@ -388,7 +390,7 @@ class _Making:
             raise DatasetError(
                 self._dataset.stem,
                 f"expected the declared columns alone (on_new_column='fail'), found {'; '.join(new[:_NAMED])}; nothing "
-                "was committed, and the version before stays. Declare them, or accept them once: "
+                "was committed; the previous version stays. Declare them, or accept them once: "
                 f"run processing --accept {self._dataset.stem}",
             )
 

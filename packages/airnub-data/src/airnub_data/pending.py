@@ -44,9 +44,9 @@ class Pending:
 
     def __str__(self) -> str:
         if self.held:
-            return "nothing: it was rolled back, and waits for `dataset release`"
+            return "nothing: it was rolled back, and is held until `dataset release`"
         if self.nothing:
-            return f"nothing: it is what its {self.objects:,} objects give"
+            return f"nothing: up to date with its {self.objects:,} objects"
         if self.incomplete:
             return _skipped(self.incomplete)
         reasons = [
@@ -82,16 +82,16 @@ class PendingInputs:
 
     def __str__(self) -> str:
         if self.held:
-            return "nothing: it was rolled back, and waits for `dataset release`"
+            return "nothing: it was rolled back, and is held until `dataset release`"
         now = ", ".join(map(str, self.inputs))
         if self.nothing:
-            return f"nothing: it is what {now} give{'s' if len(self.inputs) == 1 else ''}"
+            return f"nothing: up to date with {now}"
         if self.incomplete:
             return _skipped(self.incomplete)
         if self.is_new:
-            return f"it is made of {now}"
+            return f"it is made from {now}"
         reasons = [*([f"{', '.join(self.changed)} changed"] if self.changed else ()), *self.new]
-        return f"{', '.join(reasons)}; it is made of {now}"
+        return f"{', '.join(reasons)}; it is made from {now}"
 
 
 def pending(

@@ -26,7 +26,7 @@ import polars as pl
 
 from airnub_common import hex_of
 from airnub_core.errors import DatasetError, StoreError
-from airnub_core.store.protocol import Store
+from airnub_core.store.base import Store
 from airnub_data.columns import INTERNAL, OBJECT, RECORD
 from airnub_data.conform import REASON, Conformed, Misfit, conform
 from airnub_data.dataset import Dataset
@@ -51,7 +51,7 @@ _KEPT = 24 * 3600
 """Seconds for which a staged object stays that is no longer current: a concurrent run may be reading it."""
 _GZIP = b"\x1f\x8b"
 _UNREADABLE = (
-    "nothing was committed, and the version before stays. Correct the source and run ingestion and processing again, "
+    "nothing was committed; the previous version stays. Correct the source and run ingestion and processing again, "
     "or correct the declaration"
 )
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY}
@@ -305,7 +305,7 @@ def _made(folder: Path) -> Iterator[Path]:
             if error.errno not in _TAKEN:
                 raise
             if _found("", folder) is None:
-                # An incomplete folder is what a power loss left.
+                # An incomplete folder was left by a power loss.
                 shutil.rmtree(folder, ignore_errors=True)
                 making.rename(folder)
     finally:

@@ -20,7 +20,8 @@ from airnub_core.store.location import block_variable, bucket_url
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.paths import data_path
 from airnub_prefect.secrets import read_secrets
-from airnub_prefect.settings import IndexBlock, StoreBlock, StoreConfig
+from airnub_prefect.setting_values import IndexBlock, StoreBlock
+from airnub_prefect.settings import StoreConfig
 
 Document = Mapping[str, Any]
 

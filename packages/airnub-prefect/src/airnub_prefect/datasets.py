@@ -21,10 +21,10 @@ from airnub_prefect.blocks import local_folder, locate, read_address
 from airnub_prefect.check_report import VERSIONS, publish_checks
 from airnub_prefect.errors import ArgumentError, ConfigurationError
 from airnub_prefect.events import DatasetUpdated, emit_dataset_checked, emit_dataset_updated, is_within_pipeline
-from airnub_prefect.paths import data_path
+from airnub_prefect.paths import data_path, variable_of
 from airnub_prefect.progress import BatchProgress
-from airnub_prefect.settings import DatasetsConfig, DatasetSettings, check_names
-from airnub_prefect.settings_names import variable_of
+from airnub_prefect.selection import check_names
+from airnub_prefect.settings import DatasetsConfig, DatasetSettings
 from airnub_prefect.validation import nearest_or_all, validated
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ async def make_datasets(
         if name not in declared:
             raise ArgumentError.of("accept", f"unknown dataset {name!r}; {nearest_or_all(name, declared)}")
     read_from = {name: dataset.sources for name, dataset in declared.items()}
-    if not is_within_pipeline():  # there the ingestion checks the names, and not every source has a dataset
+    if not is_within_pipeline():  # in a pipeline the ingestion checks the names, and not every source has a dataset
         check_names("source", sources or (), {source for of_one in read_from.values() for source in of_one})
     names = [name for name in declared if not sources or not set(sources).isdisjoint(read_from[name])]
     names = _selected(declared, names)
@@ -219,7 +219,7 @@ async def _publish_checks(settings: DatasetSettings, outcomes: Sequence[Outcome]
         except (StoreError, DatasetError) as error:
             # The datasets are committed: their report is published all the same.
             get_run_logger().warning(
-                "%s: the checks of its last versions cannot be read, and are not shown: %s", one.source, error
+                "%s: check results of its last versions cannot be read and are not shown: %s", one.source, error
             )
     key = artifact_key(settings.department, settings.stage)
     await publish_checks(key, f"{settings.department} {settings.stage}", checked, history)

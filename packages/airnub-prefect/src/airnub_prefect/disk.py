@@ -2,7 +2,7 @@
 
     airnub.disk.filling    of airnub.disk.<machine>    a file system is fuller than its limit
 
-Every worker measures once a minute and reports at most once an hour (`worker_metrics`); housekeeping calls `disk`. An
+Every worker measures once a minute and reports at most once an hour (`worker.metrics`); housekeeping calls `disk`. An
 automation forwards the event to the receivers of the environment.
 """
 

@@ -57,7 +57,7 @@ async def clean_up_department(*kinds: type[StageSettings], dry_run: bool = False
             failed=result.errors,
         )
     )
-    # An alert is sent once an hour per machine name, and the host name of a run's container differs in every run.
+    # Alerts are limited by machine name, and the host name of a run's container differs in every run.
     machine = os.environ.get("AIRNUB_MACHINE") or f"runs of {department}"
     for one in result.disks:
         disk(Path(one.place), machine=machine)

@@ -1,6 +1,6 @@
-"""Modules and names of airnub_prefect of the version before; `airnub_common.moved` says what an import of them gives.
+"""Former modules and names of airnub_prefect: imports of them succeed for one release, as in `airnub_common.moved`.
 
-This module goes with the next version.
+This module is removed in the next release.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ MODULES: Mapping[str, str] = {
     "airnub_prefect.conclusion": "airnub_prefect.finish_stage",
     "airnub_prefect.places": "airnub_prefect.paths",
     "airnub_prefect.resolution": "airnub_prefect.settings_resolution",
+    "airnub_prefect.settings_names": "airnub_prefect.paths",
 }
 """The present module of each moved one."""
 NAMES: Mapping[tuple[str, str], str] = {

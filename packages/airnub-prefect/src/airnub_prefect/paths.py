@@ -1,4 +1,7 @@
-"""Paths of the checkout and the data root; relative paths in settings are below the data root."""
+"""Paths of the checkout, the data root and settings files; relative paths in settings are below the data root.
+
+Pydantic is not imported, since commands such as `list` only print names and paths.
+"""
 
 from pathlib import Path
 
@@ -38,3 +41,13 @@ def shown(path: Path) -> str:
     """A path for messages: relative if it is below the current folder."""
     current = Path.cwd()
     return str(path.relative_to(current)) if path.is_relative_to(current) else str(path)
+
+
+def variable_of(department: str, stage: str) -> str:
+    """The name of the Prefect Variable with the settings of a stage."""
+    return f"dept_{department}_{stage}_config"
+
+
+def yaml_name_of(department: str, stage: str) -> str:
+    """The YAML file that the Variable is made from, relative to the repository."""
+    return f"configs/variables/{department}/{stage}.yaml"

@@ -1,4 +1,7 @@
-"""Secret values from Prefect blocks, else from environment variables or `.env` of the checkout; never stored."""
+"""Secret values from Prefect blocks, else from environment variables or `.env` of the checkout; never stored.
+
+`airnub_common.redaction` masks credentials in URLs and texts before they are logged or stored.
+"""
 
 import os
 

@@ -4,12 +4,11 @@
     python -m airnub_prefect.server_database move-windows   # runs get time to send a heartbeat
 
 An automation that waits for heartbeats has a window for each run, and evaluates the windows seconds after the server
-has started. No heartbeat could arrive during an outage, so the automation would crash every living run. Windows that
-ended
-in the outage, or end before a heartbeat can arrive, are moved: they begin now and end one `within` and two minutes
-later, since on a busy machine the server takes a minute to start and to handle queued messages. The begin is moved too:
-clients resend heartbeats, and one that is older than the end of the outage would otherwise move the window back to its
-own time. Windows of reactive automations are not changed.
+has started. No heartbeat could arrive during an outage, so the automation would crash every living run. So windows that
+end before a heartbeat can arrive are moved: they begin now, and end one `within` and two minutes later, since on a busy
+machine the server takes a minute to start and to handle queued messages. The begin is moved too: clients resend
+heartbeats, and one from before the end of the outage would otherwise move the window back to its own time. Windows of
+reactive automations are not changed.
 
 Only asyncpg is imported, since the API is unreachable while this runs.
 """

@@ -5,74 +5,32 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Self, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import (
-    AfterValidator,
-    Field,
-    PlainSerializer,
     PrivateAttr,
     ValidationError,
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from airnub_common import MASK, redact_text, redact_url
+from airnub_common import redact_text
 from airnub_core import ApiSource, FileSource, NetworkSettings
 from airnub_core.contracts.limits import DatasetLimits
-from airnub_core.sources.base import SecretReference, Source
+from airnub_core.sources.base import Source
 from airnub_core.strict_model import StrictModel
 from airnub_core.tolerance import Tolerance
-from airnub_prefect.errors import ConfigurationError, UnknownNameError
+from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.moved import MOVED
-from airnub_prefect.paths import checkout
-from airnub_prefect.settings_names import variable_of, yaml_name_of
+from airnub_prefect.paths import checkout, variable_of, yaml_name_of
+from airnub_prefect.selection import check_names
+from airnub_prefect.setting_values import Folder, IndexBlock, PostgresqlUrl, StoreBlock
 from airnub_prefect.validation import nearest_or_all
 
 if TYPE_CHECKING:
     from airnub_data import Dataset  # an extra: most departments' settings need no polars
 
 SourceT = TypeVar("SourceT", bound=Source)
-
-
-class StoreBlock(StrictModel):
-    """A reference to the Prefect block with location and credentials of a store in object storage."""
-
-    block: Annotated[str, Field(pattern=r"^(s3-bucket|remote-file-system)/[a-z0-9][a-z0-9-]*$")]
-
-
-class IndexBlock(StrictModel):
-    """A reference to the Prefect Secret block with the URL of an index."""
-
-    block: SecretReference
-
-
-def _folder(store: str) -> str:
-    if "://" in store:
-        raise ValueError("expected a folder, or for object storage a block such as {block: s3-bucket/NAME}")
-    if not store.strip():
-        raise ValueError("expected a folder, found an empty text")
-    return store
-
-
-def _postgresql_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
-        raise ValueError("expected null, a URL like postgresql://host/database, or {block: secret/NAME}")
-    if MASK in parts.netloc:
-        raise ValueError("expected the credentials, found them masked (***); keep the URL in {block: secret/NAME}")
-    return url
-
-
-Folder = Annotated[str, AfterValidator(_folder)]
-# Prefect stores the parameters of a flow. Passwords in URLs are masked there, and lost if settings are read back.
-PostgresqlUrl = Annotated[
-    str, AfterValidator(_postgresql_url), PlainSerializer(redact_url, return_type=str, when_used="json")
-]
 
 
 class StageSettings(StrictModel):
@@ -301,17 +259,6 @@ def _check_mistakes(name: str, dataset: "Dataset", limits: DatasetLimits) -> Ite
         if check not in known:
             valid = nearest_or_all(check, known) if known else f"{name} declares none"
             yield _mistake(f"unknown check {check!r}; {valid}", (*place, "checks", check), limits)
-
-
-def check_names(what: str, names: Collection[str], known: Collection[str]) -> None:
-    """Check the names that a run is given.
-
-    Raises:
-        UnknownNameError: a name is unknown.
-    """
-    for name in names:
-        if name not in known:
-            raise UnknownNameError.of(what, f"unknown {what} {name!r}; {nearest_or_all(name, known)}")
 
 
 def package_folder(package: str) -> Path:

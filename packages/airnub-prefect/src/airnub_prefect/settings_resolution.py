@@ -8,7 +8,8 @@ from prefect.variables import Variable
 from airnub_common import redact_url
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.secrets import read_secrets
-from airnub_prefect.settings import IndexBlock, StageSettings, StoreSettings
+from airnub_prefect.setting_values import IndexBlock
+from airnub_prefect.settings import StageSettings, StoreSettings
 from airnub_prefect.validation import load_yaml, validated
 
 Settings = TypeVar("Settings", bound=StageSettings)

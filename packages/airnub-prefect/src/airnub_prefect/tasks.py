@@ -22,7 +22,8 @@ from airnub_core import (
     ingest_pages,
     open_engine,
 )
-from airnub_core.errors import IngestError, MissingSecretError, is_retryable
+from airnub_core.errors import IngestError, MissingSecretError
+from airnub_core.http.retry import is_retryable
 from airnub_core.store.index import Failure, Scope
 from airnub_prefect.artifacts import batch_progress
 from airnub_prefect.assets import emit_source_assets

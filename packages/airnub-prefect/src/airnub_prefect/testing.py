@@ -51,9 +51,8 @@ _CACHES = ("__pycache__", ".pytest_cache", ".hypothesis", ".venv", ".git", ".cov
 def pytest_configure(config: pytest.Config) -> None:
     """Create the folder that all processes of a session share, before pytest-xdist starts them.
 
-    If Python may not write bytecode beside the sources, child processes write it into pytest's cache, or into this
-    folder
-    if there is no cache: tests start Python hundreds of times, and compiling Prefect takes as long as importing it.
+    If Python may not write bytecode beside the sources, child processes write it into pytest's cache, or without one
+    into this folder: tests start Python hundreds of times, and compiling Prefect takes as long as importing it.
     """
     config.addinivalue_line("markers", "system: needs a Prefect server, or starts whole systems")
     if hasattr(config, "workerinput"):
@@ -202,7 +201,7 @@ class _Watch:
         return check_and_call
 
     def check(self) -> None:
-        """Fail if something was written, or was attempted to be written."""
+        """Fail if a write was attempted."""
         found = self._found | {path for path in self._relative if os.path.lexists(path)}
         assert not found, f"expected writes only into temporary folders, found {', '.join(sorted(found))}"
 

@@ -82,7 +82,7 @@ def test_show(invoke, made, fill_store, tmp_path):
     assert status == 0
     assert "table         datasets/orders" in out
     assert "2 rows of 1 objects, 0 superseded, 0 quarantined" in out
-    assert "next run      nothing: it is what its 1 objects give" in out
+    assert "next run      nothing: up to date with its 1 objects" in out
     assert [line.split() for line in out.splitlines()][-1] == ["price", "float64", "no", "EUR"]
     fill_store(tmp_path / "store", {"b": HEADER + b"3,1\n"})
     document = json.loads(invoke("show", "orders", "--json")[1])
@@ -159,7 +159,7 @@ def test_rollback_and_release(invoke, made, tmp_path):
     )  # fmt: skip
     assert prices(tmp_path) == [2.0]
     assert "held" in invoke("ls")[1]
-    assert "waits for `dataset release`" in invoke("show", "orders")[1]
+    assert "is held until `dataset release`" in invoke("show", "orders")[1]
     assert "1 rows of 1 objects" in invoke("show", "orders")[1]
     assert made(a=b"1,4\n").held
     assert invoke("release", "orders")[:2] == (0, "orders: released; the next run makes it from its sources\n")
@@ -264,19 +264,19 @@ def test_a_dataset_with_inputs(invoke, fill_store, tmp_path):
     location = Location(tmp_path / "datasets")
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,3\n"})
     make_dataset(ORDERS, tmp_path / "store", location)
-    assert "next run      it is made of version 0 of orders" in run("show", "totals")[1]
+    assert "next run      it is made from version 0 of orders" in run("show", "totals")[1]
     make_dataset(TOTALS, None, location)
     out = run("show", "totals")[1]
     assert out.startswith("totals, of orders\n")
     assert "1 rows of version 0 of orders, 0 superseded" in out
-    assert "next run      nothing: it is what version 0 of orders gives" in out
+    assert "next run      nothing: up to date with version 0 of orders" in out
     assert run("history", "totals")[1].rstrip().endswith("of orders 0")
     document = json.loads(run("show", "totals", "--json")[1])
     assert (document["sources"], document["inputs"]) == ([], ["orders"])
     assert document["version"]["input_versions"][0]["rows"] == 2
     fill_store(tmp_path / "store", {"b": HEADER + b"3,5\n"})
     make_dataset(ORDERS, tmp_path / "store", location)
-    assert "next run      orders has version 1 after 0; it is made of version 1 of orders" in run("show", "totals")[1]
+    assert "next run      orders has version 1 after 0; it is made from version 1 of orders" in run("show", "totals")[1]
     strict = replace(TOTALS, max_quarantined="100%", max_shrink="100%", checks=(), columns={
         **TOTALS.columns, "price": Column(pl.Float64, maximum=1),
     })  # fmt: skip

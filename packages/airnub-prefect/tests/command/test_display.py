@@ -1,7 +1,6 @@
 """Messages, progress bars and tables of the department command."""
 
 import io
-import json
 import subprocess
 import sys
 
@@ -18,7 +17,6 @@ from airnub_prefect.command.display import (
     count_line,
     print_report,
     print_rows,
-    stage_document,
     stdout_to_stderr,
 )
 
@@ -102,14 +100,6 @@ def test_rows_are_lines(capsys):
     print_rows([{"a": "x" * 3000, "b": "[red]y\\"}], ["a", "b"])
     [line] = [line for line in capsys.readouterr().out.splitlines() if "y" in line]
     assert line.split() == ["x" * 3000, "[red]y\\"]
-
-
-def test_the_document():
-    """Its state follows from the failure."""
-    document = stage_document("ingestion", Report([FAILED]), failure="1 of 1", seconds=1.23456)
-    assert (document["state"], document["seconds"], document["failure"]) == ("failed", 1.235, "1 of 1")
-    assert "hunter2" not in json.dumps(document)
-    assert stage_document("ingestion", Report(), failure=None, seconds=0)["state"] == "completed"
 
 
 def test_progress_in_a_pipe(capsys):

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 from department_for_tests.department import DEPARTMENT
 
+from airnub_core import Outcome, Report, Status
+from airnub_core.errors import HttpStatusError
 from airnub_core.sample_site import Reply
-from airnub_prefect.command.run import Selection, run_pipeline, run_stage
+from airnub_prefect.command.run import run_pipeline, run_stage, stage_document
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.selection import Selection
 
 STAGES = {stage.name: stage for stage in DEPARTMENT.stages}
 
@@ -474,3 +477,12 @@ def test_kill_9(halted, tmp_path):
     with closing(sqlite3.connect(tmp_path / "home" / "prefect.db")) as database:
         assert database.execute("SELECT count(*) FROM flow_run").fetchone() == (1,)
     assert {path.name for path in (tmp_path / "home").iterdir()} <= {"prefect.db", "prefect.db-wal", "prefect.db-shm"}
+
+
+def test_the_document():
+    """Its state follows from the failure."""
+    failed = Outcome("b", Status.FAILED, url="https://b/x.csv", error=HttpStatusError("https://me:hunter2@b/x", 404))
+    document = stage_document("ingestion", Report([failed]), failure="1 of 1", seconds=1.23456)
+    assert (document["state"], document["seconds"], document["failure"]) == ("failed", 1.235, "1 of 1")
+    assert "hunter2" not in json.dumps(document)
+    assert stage_document("ingestion", Report(), failure=None, seconds=0)["state"] == "completed"

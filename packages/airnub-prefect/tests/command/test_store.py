@@ -11,7 +11,6 @@ from airnub_core import (
     ApiSource,
     FileSource,
     NetworkSettings,
-    StoreLocation,
     ingest_apis,
     ingest_files,
     open_engine,
@@ -23,10 +22,7 @@ from airnub_core.store.index import Failure, Scope
 from airnub_core.store.partials import BODY, WORTH_RESUMING, Partials, ResumeInfo, write_resume_info
 from airnub_core.store.withdrawal import Withdrawal
 from airnub_prefect import settings as settings_module
-from airnub_prefect.command import store as commands
 from airnub_prefect.command.main import group
-from airnub_prefect.department import Department, Stage
-from airnub_prefect.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -115,7 +111,7 @@ def test_reindex(invoke, folder):
     path.write_text("{}")
     status, out, err = invoke("reindex")
     assert (status, out) == (1, "1 manifests of 2 objects are in the index of store\n")
-    assert f"damaged: {path}: not a manifest" in err
+    assert f"damaged: {path}: expected a manifest, found" in err
 
 
 def fetched(site, folder, content, path="/a.csv", name="a"):
@@ -373,17 +369,6 @@ def test_where_the_store_is(invoke, written, data_root, monkeypatch):
     path.parent.mkdir(parents=True)
     path.write_text("store: store\n")
     assert invoke("verify", where=())[0] == 0
-
-
-def test_a_department_without_an_ingestion(tmp_path):
-    """It has no store of its own, but can look at one."""
-    stage = Stage("counting", "department_for_tests.flows:counting", "department_for_tests.settings:CountingSettings")
-    department = Department("of_tests", (stage,), "", "")
-    with pytest.raises(
-        ConfigurationError, match="expected a stage that ingests, found none; name the folder with --store FOLDER"
-    ):
-        commands.find(department, None, None, with_index=False)
-    assert commands.find(department, tmp_path, None, with_index=False) == StoreLocation(tmp_path)
 
 
 def test_a_store_that_cannot_be_read(invoke, folder):

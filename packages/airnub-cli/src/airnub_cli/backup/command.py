@@ -12,8 +12,8 @@ from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError
+from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.exit_codes import FAILURE, REJECTED, SUCCESS
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 
@@ -60,7 +60,7 @@ def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bo
             )
             for name in done.forgotten:
                 click.echo(f"{name}: removed")
-        return SUCCESS
+        return COMPLETED
 
     _exit(work)
 
@@ -95,7 +95,7 @@ def restore(
                 click.echo(
                     f"{one['name']}  {one['system']}  Prefect {one['versions']['prefect']}  {one['bytes']:,} bytes"
                 )
-            return SUCCESS
+            return COMPLETED
         system = _system(dev, state)
         done = restore_system(system, vault, chosen(vault, name), replace=replace, say=_say)
         integrity = done.integrity
@@ -112,7 +112,7 @@ def restore(
             click.echo(f"{done.name} is restored: {len(integrity.damaged)} damaged. Next: {system.next_step}")
         for line in integrity.damaged:
             click.secho(f"damaged: {line}", fg="red", err=True)
-        return FAILURE if integrity.damaged else SUCCESS
+        return FAILED if integrity.damaged else COMPLETED
 
     _exit(work)
 
@@ -156,8 +156,8 @@ def _exit(work: Callable[[], int]) -> None:
         status = work()
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
-        status = REJECTED
+        status = INVALID
     except (BackupError, ProgramError, StoreError) as error:
         click.secho(str(error), fg="red", err=True)
-        status = FAILURE
+        status = FAILED
     sys.exit(status)

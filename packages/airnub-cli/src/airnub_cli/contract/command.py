@@ -13,8 +13,8 @@ import yaml
 from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice, importable
 from airnub_common import write_atomic
+from airnub_prefect.command.exit_codes import INVALID
 from airnub_prefect.errors import ConfigurationError, Diagnostic
-from airnub_prefect.exit_codes import REJECTED
 
 if TYPE_CHECKING:
     from airnub_cli.data_contracts.publications import ContractVersion, Publications
@@ -84,12 +84,12 @@ def export(names: tuple[str, ...], output: str | None) -> None:
         _require_one_for_a_file(documents, output)
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(REJECTED)
+        sys.exit(INVALID)
     except ConfigurationError as error:
         click.secho(str(error), fg="red", err=True)
         if hint := advice(workspace, error.mistakes):
             click.secho(hint, fg="yellow", err=True)
-        sys.exit(REJECTED)
+        sys.exit(INVALID)
     if output is None:
         click.echo("---\n".join(documents.values()), nl=False)
         return

@@ -5,7 +5,7 @@ data: it is published by its name and by the effect of its failure.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AllowInfNan, Field, StrictFloat, StrictInt, model_validator
 
@@ -78,7 +78,11 @@ class _Check(StrictModel):
 
     def is_kept_by(self, found: "_Check") -> bool:
         """Return whether every dataset that passes `found` also passes this check."""
-        return type(found) is type(self) and (self.on_fail == "warn" or found.on_fail == "block")
+        is_as_strict = self.on_fail == "warn" or found.on_fail == "block"
+        return isinstance(found, type(self)) and is_as_strict and self._is_implied_by(found)
+
+    def _is_implied_by(self, found: Self) -> bool:  # noqa: ARG002  # for kinds with parameters
+        return True
 
     def as_data(self) -> dict[str, Any]:
         """Return the check as a mapping as in contracts, without unset keys."""
@@ -95,8 +99,8 @@ class _CheckOfRows(_Check):
     over: Over = "table"
     """`table`: all rows; `touched`: the rows of the files that a run adds."""
 
-    def is_kept_by(self, found: _Check) -> bool:
-        return super().is_kept_by(found) and (self.over == "touched" or getattr(found, "over", "") == "table")
+    def _is_implied_by(self, found: Self) -> bool:
+        return self.over == "touched" or found.over == "table"
 
 
 class UniqueCheck(_CheckOfRows):
@@ -109,9 +113,9 @@ class UniqueCheck(_CheckOfRows):
     def columns_used(self) -> tuple[str, ...]:
         return self.columns
 
-    def is_kept_by(self, found: _Check) -> bool:
+    def _is_implied_by(self, found: Self) -> bool:
         # Uniqueness of some of the fields implies uniqueness of all of them.
-        return super().is_kept_by(found) and isinstance(found, UniqueCheck) and set(found.columns) <= set(self.columns)
+        return super()._is_implied_by(found) and set(found.columns) <= set(self.columns)
 
 
 class RowCountCheck(_Check):
@@ -121,12 +125,9 @@ class RowCountCheck(_Check):
     minimum: Count | None = None
     maximum: Count | None = None
 
-    def is_kept_by(self, found: _Check) -> bool:
-        return (
-            super().is_kept_by(found)
-            and isinstance(found, RowCountCheck)
-            and (self.minimum is None or (found.minimum is not None and found.minimum >= self.minimum))
-            and (self.maximum is None or (found.maximum is not None and found.maximum <= self.maximum))
+    def _is_implied_by(self, found: Self) -> bool:
+        return (self.minimum is None or (found.minimum is not None and found.minimum >= self.minimum)) and (
+            self.maximum is None or (found.maximum is not None and found.maximum <= self.maximum)
         )
 
     @model_validator(mode="after")
@@ -146,12 +147,10 @@ class RowCountChangeCheck(_Check):
     max_growth: Growth | None = None
     versions: Annotated[StrictInt, Field(ge=1)] = 7
 
-    def is_kept_by(self, found: _Check) -> bool:
+    def _is_implied_by(self, found: Self) -> bool:
         # Medians over different numbers of versions are not comparable.
         return (
-            super().is_kept_by(found)
-            and isinstance(found, RowCountChangeCheck)
-            and found.versions == self.versions
+            found.versions == self.versions
             and (self.max_shrink is None or allows_no_more(found.max_shrink, self.max_shrink))
             and (self.max_growth is None or allows_no_more(found.max_growth, self.max_growth))
         )
@@ -174,13 +173,8 @@ class FreshCheck(_Check):
     def columns_used(self) -> tuple[str, ...]:
         return (self.column,)
 
-    def is_kept_by(self, found: _Check) -> bool:
-        return (
-            super().is_kept_by(found)
-            and isinstance(found, FreshCheck)
-            and found.column == self.column
-            and found.within <= self.within
-        )
+    def _is_implied_by(self, found: Self) -> bool:
+        return found.column == self.column and found.within <= self.within
 
 
 class ReferenceCheck(_CheckOfRows):
@@ -202,12 +196,8 @@ class ReferenceCheck(_CheckOfRows):
         """Mapping of fields to columns of the referenced dataset."""
         return dict(zip(self.columns, self.to_columns or self.columns, strict=True))
 
-    def is_kept_by(self, found: _Check) -> bool:
-        return (
-            super().is_kept_by(found)
-            and isinstance(found, ReferenceCheck)
-            and (found.to, found.pairs) == (self.to, self.pairs)
-        )
+    def _is_implied_by(self, found: Self) -> bool:
+        return super()._is_implied_by(found) and (found.to, found.pairs) == (self.to, self.pairs)
 
     @model_validator(mode="after")
     def _has_pairs(self) -> "ReferenceCheck":

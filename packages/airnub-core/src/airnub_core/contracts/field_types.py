@@ -80,7 +80,7 @@ def parse_field_type(name: str) -> FieldTree:
     tokens = list(_tokens(name))
     kind, rest = _parsed(tokens, 0)
     if rest != len(tokens):
-        raise ValueError(f"expected the end of the type behind {kind}; {_types()}")
+        raise ValueError(f"expected the end of the type after {kind}; {_types()}")
     return kind
 
 

@@ -1,6 +1,7 @@
 """Dataset limits: settings of a processing stage that override the limits of a dataset's declaration."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -12,46 +13,30 @@ from airnub_core.tolerance import Tolerance
 
 SHORTEST_RETENTION = timedelta(days=1)
 """Maximum duration of a run: younger files may belong to a run that has not committed yet and are not orphans."""
-_RETENTION = re.compile(r"(\d+)\s*(h|d|w)")
-_WITHIN = re.compile(r"(\d+)\s*(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def parse_retention(value: Any) -> Any:
-    """Parse a duration such as `30d`, `12h` or `8w`. A value that is not a string is returned unchanged, for Pydantic.
+def _duration(units: str, expected: str) -> Callable[[Any], Any]:
+    """Return a parser of durations such as `30d`; it leaves values that are not strings to Pydantic.
 
-    >>> parse_retention("30d")
+    >>> _duration("hdw", "expected a duration")("30d")
     datetime.timedelta(days=30)
-
-    Raises:
-        ValueError: the string is not such a duration.
     """
-    return _parsed(value, _RETENTION, "expected a number of hours, days or weeks, such as '30d'")
+    pattern = re.compile(rf"(\d{{1,5}})\s*([{units}])")
 
+    def parse(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = pattern.fullmatch(value.strip())
+        if match is None:
+            raise ValueError(expected)
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
-def parse_within(value: Any) -> Any:
-    """Parse an age such as `90m`, `36h` or `2d`. A value that is not a string is returned unchanged, for Pydantic.
-
-    >>> parse_within("90m")
-    datetime.timedelta(seconds=5400)
-
-    Raises:
-        ValueError: the string is not such an age.
-    """
-    return _parsed(value, _WITHIN, "expected a number of minutes, hours, days or weeks, such as '36h'")
-
-
-def _parsed(value: Any, pattern: re.Pattern[str], expected: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    match = pattern.fullmatch(value.strip())
-    if match is None or len(match.group(1)) > 5:
-        raise ValueError(expected)
-    return timedelta(**{_UNITS[match.group(2)]: int(match.group(1))})
+    return parse
 
 
 def retention_text(retention: timedelta) -> str:
-    """Format a retention as in settings; the inverse of `parse_retention`.
+    """Format a retention as in settings; as `Retention` parses it.
 
     >>> retention_text(timedelta(days=30)), retention_text(timedelta(hours=36))
     ('30d', '36h')
@@ -61,7 +46,7 @@ def retention_text(retention: timedelta) -> str:
 
 
 def within_text(within: timedelta) -> str:
-    """Format an age as in settings; the inverse of `parse_within`.
+    """Format an age as in settings; as `Within` parses it.
 
     >>> within_text(timedelta(minutes=90)), within_text(timedelta(hours=36))
     ('90m', '36h')
@@ -72,7 +57,7 @@ def within_text(within: timedelta) -> str:
 
 Retention = Annotated[
     timedelta,
-    BeforeValidator(parse_retention),
+    BeforeValidator(_duration("hdw", "expected a number of hours, days or weeks, such as '30d'")),
     Field(ge=SHORTEST_RETENTION),
     PlainSerializer(retention_text, return_type=str, when_used="json"),
 ]
@@ -80,7 +65,7 @@ Retention = Annotated[
 
 Within = Annotated[
     timedelta,
-    BeforeValidator(parse_within),
+    BeforeValidator(_duration("mhdw", "expected a number of minutes, hours, days or weeks, such as '36h'")),
     Field(ge=timedelta(minutes=1)),
     PlainSerializer(within_text, return_type=str, when_used="json"),
 ]

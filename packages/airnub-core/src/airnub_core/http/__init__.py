@@ -2,12 +2,13 @@
 
 | topic | module |
 |---|---|
-| allowed URLs | `url` |
+| allowed forms of URLs | `url` |
 | allowed hosts and addresses (SSRF protection) | `ssrf` |
 | trusted certificates; proxies | `tls`; `proxies` |
 | redirects, and which headers and body they keep; cookies | `redirects`; `cookies` |
-| limits of size and time; of connections and rate | `limits`; `rate_limit` |
+| limits of size, time and memory; of connections and rate | `limits`; `rate_limit` |
 | retries and backoff; errors of libcurl | `retry`; `curl_handle` |
+| validators that are sent, and what a 304 means | `conditional` |
 | headers, credentials among them; Content-Encoding | `headers`, `redirects`; `encoding` |
 | robots.txt | `robots` |
 | the keys of `network:` in settings | `settings` |

@@ -15,7 +15,6 @@ from airnub_core.errors import (
     ItemError,
     TooManyRedirectsError,
     TransferTimeoutError,
-    is_retryable,
 )
 from airnub_core.http.curl_handle import CurlHandle
 from airnub_core.http.limits import connections_for_open_files
@@ -24,7 +23,7 @@ from airnub_core.http.proxies import proxies_of_environment
 from airnub_core.http.rate_limit import Scheduler
 from airnub_core.http.request import Transfer
 from airnub_core.http.response import UnfitPartError
-from airnub_core.http.retry import wait_after
+from airnub_core.http.retry import is_retryable, wait_after
 from airnub_core.http.url import Url
 from airnub_core.store.clock import elapsed
 

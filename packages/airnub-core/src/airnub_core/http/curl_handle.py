@@ -23,9 +23,10 @@ from airnub_core.errors import (
     TransferTimeoutError,
 )
 from airnub_core.http.cookies import Cookies
+from airnub_core.http.limits import MAX_UNWANTED
 from airnub_core.http.proxies import ProxyFor, proxies_of_environment
 from airnub_core.http.request import IDEMPOTENT, Transfer
-from airnub_core.http.response import MAX_UNWANTED, ResponseReader
+from airnub_core.http.response import ResponseReader
 from airnub_core.http.ssrf import may_connect, refusal, refused_host
 from airnub_core.http.tls import trusted
 from airnub_core.http.url import Url
@@ -58,6 +59,9 @@ _CONNECTION = {
 }
 # A connection that is lost during the handshake is no certificate error.
 _CUT_HANDSHAKE = ("reset by peer", "unexpected eof", "connection closed", "syscall", "errno")
+# If the server closes a kept connection without a response, libcurl connects again, five times; a new connection that
+# ends so is an "Empty reply from server". It depends on timing which of the two happens, so both have that message.
+_LOST_OFTEN = "connection died, tried "
 _BROKEN_RULES = ("chunk", "hexadecimal", "invalid", "malformed", "too large")
 
 
@@ -333,6 +337,8 @@ def error_of(answer: ResponseReader, code: int, message: str, os_errno: int) -> 
         if code == pycurl.E_SSL_CONNECT_ERROR and any(word in words for word in _CUT_HANDSHAKE):
             return ConnectionFailedError(url, message)
         return TlsError(url, message)
+    if words.startswith(_LOST_OFTEN):
+        return ConnectionFailedError(url, "Empty reply from server")
     broke_a_rule = any(word in words for word in _BROKEN_RULES)
     if code == pycurl.E_PARTIAL_FILE or (code == pycurl.E_RECV_ERROR and answer.status and not broke_a_rule):
         return answer.cut()

@@ -11,6 +11,7 @@ from airnub_core.errors import IngestError, ItemError, StoreError
 from airnub_core.http.client import Client
 from airnub_core.http.file_sink import FileBody, FileSink
 from airnub_core.http.large_file import Buffers
+from airnub_core.http.limits import FILE_BUFFERS
 from airnub_core.http.request import Request, Response, Transfer
 from airnub_core.store.partials import Partials, key_of
 from airnub_core.store.stager import Stager
@@ -39,7 +40,7 @@ class DownloaderConfig(NamedTuple):
     """Whether the store takes write-ahead logs."""
     prefix: str = "a"
     """The name of this downloader's own folder in `staging`."""
-    memory: int = 32 * 1024 * 1024
+    memory: int = FILE_BUFFERS
     """Total size in bytes of the buffers for large files."""
 
     def share(self, member: int, members: int) -> "DownloaderConfig":

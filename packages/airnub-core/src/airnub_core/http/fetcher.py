@@ -16,13 +16,12 @@ from airnub_core.http.body_sink import Body, MemoryBody, Sink
 from airnub_core.http.client import Client
 from airnub_core.http.file_sink import FileBody, FileSink
 from airnub_core.http.large_file import Buffers
+from airnub_core.http.limits import SINGLE_BUFFERS
 from airnub_core.http.request import Request, Response, Transfer
 from airnub_core.store.layout import Staged
 from airnub_core.store.partials import Partials, key_of
 from airnub_core.store.stager import Stager
 
-_MEMORY = 8 * 1024 * 1024
-"""Total size in bytes of the buffers for large response bodies."""
 _FOLDER = "single"
 
 
@@ -130,7 +129,7 @@ class Fetcher:
 
     def _open(self) -> tuple[Stager, FileSink]:
         if self._opened is None:
-            stager, buffers = Stager(self._staging, _FOLDER), Buffers(self._client.connections, _MEMORY)
+            stager, buffers = Stager(self._staging, _FOLDER), Buffers(self._client.connections, SINGLE_BUFFERS)
             self._opened = stager, FileSink(stager, self._partials, buffers, self.report, has_headers=True)
             self._partial_keys.update(self._partials.keys())
         return self._opened

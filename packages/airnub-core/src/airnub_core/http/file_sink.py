@@ -12,13 +12,12 @@ from airnub_core.http import body_sink
 from airnub_core.http.headers import original_name
 from airnub_core.http.io_threads import IoThreads
 from airnub_core.http.large_file import Buffers, LargeFile
+from airnub_core.http.limits import SMALL
 from airnub_core.http.request import Request, Response, Transfer
 from airnub_core.store.layout import Staged
 from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo, key_of
 from airnub_core.store.stager import Stager
 
-SMALL = 64 * 1024
-"""Largest body in bytes that is buffered in memory; a larger one is written to a file while it is received."""
 _VALIDATORS = ("etag", "last-modified")
 
 

@@ -1,4 +1,17 @@
-"""Limits: the network settings of a source as a plain value, which can be sent to worker processes."""
+"""Limits: the network settings of a source as a plain value, and the most memory that responses take.
+
+`max_bytes` limits the decoded body of each response, wherever it is kept. Memory has its own limits:
+
+| body | in memory |
+|---|---|
+| of a file, or a page of an API | up to `SMALL`; larger ones are written to files through buffers |
+| buffers of all files of a call; of all single requests (`Engine.get`) | `FILE_BUFFERS`; `SINGLE_BUFFERS` |
+| of a web page, a sitemap or a robots.txt (`Engine.peek`) | the complete body, within the limit of the caller |
+| read as a stream (`Engine.client`) | `SMALL` until it is delivered, then at most `MOST_HELD` |
+| of a redirect or an error | `MAX_UNWANTED` |
+
+HTML above a limit is parsed in a process of its own (`sources.html`); uploads have `store.bucket.MEMORY`.
+"""
 
 import os
 import resource
@@ -6,6 +19,16 @@ from typing import NamedTuple
 
 from airnub_core.http.ssrf import Allowed
 
+SMALL = 64 * 1024
+"""Size in bytes up to which a body is kept in memory."""
+MOST_HELD = 256 * 1024
+"""Buffered bytes of a streamed body at which its writer pauses; the last chunk may exceed it."""
+FILE_BUFFERS = 32 * 1024 * 1024
+"""Total size in bytes of the buffers for large files, shared by all downloading processes."""
+SINGLE_BUFFERS = 8 * 1024 * 1024
+"""Total size in bytes of the buffers for large bodies of single requests."""
+MAX_UNWANTED = 64 * 1024
+"""Most bytes read of the body of a redirect or error, so that the connection can be reused; the rest is cut off."""
 _FILES_LEFT = 32
 """Number of file descriptors reserved for the rest of this process."""
 MAX_INTERIM = 1000

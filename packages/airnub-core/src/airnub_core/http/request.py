@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from airnub_common import ALGORITHM, redact_url
 from airnub_core.errors import ItemError
+from airnub_core.http.conditional import condition
 from airnub_core.http.headers import sendable
 from airnub_core.http.limits import Limits
 from airnub_core.http.redirects import Going, sent_on
@@ -35,7 +36,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str] = {}
     """Request headers of the source, including secrets; sent only to the URL's own origin."""
     etag: str | None = None
-    """Validator of the known version; the server may answer 304."""
+    """Validator of the known version; the response may be a 304 (`conditional`)."""
     last_modified: str | None = None
     """The second validator."""
     previous_digest: str | None = None
@@ -84,7 +85,7 @@ class Response(NamedTuple):
         """Digest of the current bytes of the URL: of the staged body, or after a 304 of the known object."""
         if self.staged is not None:
             return f"{ALGORITHM}:{self.staged.hex_digits}"
-        assert self.request.known is not None, "only what is known is asked with validators"
+        assert self.request.known is not None, "only requests for known URLs have validators"
         return self.request.known.digest
 
 
@@ -177,11 +178,6 @@ class Transfer:
         """Resume information of the partial body; the rest is requested with a range request."""
         return None if self.body is None else self.body.resumable
 
-    @property
-    def is_conditional(self) -> bool:
-        """Whether the request has validators, so that the server may respond with 304."""
-        return self.part is None and bool(self.request.etag or self.request.last_modified)
-
     def send_on(self, target: Url, status: int) -> None:
         """Follow a redirect. A different origin gets no headers of the source and no body, nor does any later redirect.
 
@@ -221,10 +217,8 @@ class Transfer:
                 lines.append(f"{name}: {value}" if value else f"{name};")
         if self.body is not None and (part := self.body.resumable) is not None:
             return [*lines, f"Range: bytes={self.body.size}-", f"If-Range: {part.etag}"]
-        if self.request.etag:
-            lines.append(f"If-None-Match: {self.request.etag}")
-        if self.request.last_modified:
-            lines.append(f"If-Modified-Since: {self.request.last_modified}")
+        if self.request.etag or self.request.last_modified:
+            lines += condition(self.request)
         return lines
 
     def _go_to(self, target: Url) -> None:

@@ -15,20 +15,19 @@ from airnub_core.errors import (
 )
 from airnub_core.http import redirects
 from airnub_core.http.body_sink import Body, Writer
+from airnub_core.http.conditional import NOT_MODIFIED, may_be_unmodified
 from airnub_core.http.encoding import Decoder, DecodingError, decoder_of
 from airnub_core.http.headers import Head, find_head, is_visible, length_in, number_in, read_headers
-from airnub_core.http.limits import MAX_INTERIM
+from airnub_core.http.limits import MAX_INTERIM, MAX_UNWANTED
 from airnub_core.http.request import Response, Transfer
 from airnub_core.http.retry import parse_retry_after
 from airnub_core.http.url import Url, parse_url
 from airnub_core.store.partials import ResumeInfo
 
 # Plain integers, since each access to an enum member costs a call.
-_OK, _PARTIAL_CONTENT, _NOT_MODIFIED, _RANGE_NOT_SATISFIABLE = 200, 206, 304, 416
-_NO_PART = {_RANGE_NOT_SATISFIABLE, _NOT_MODIFIED}
+_OK, _PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE = 200, 206, 416
+_NO_PART = {_RANGE_NOT_SATISFIABLE, NOT_MODIFIED}
 _SUCCESS = range(200, 300)
-MAX_UNWANTED = 64 * 1024
-"""Most bytes read of the body of a redirect or error, so that the connection can be reused; the rest is cut off."""
 
 
 class UnfitPartError(ProtocolError):
@@ -180,14 +179,14 @@ class ResponseReader:
             raise ConnectionFailedError(transfer.url, "it was closed within the headers")
         if self._is_redirect:
             return parse_url(transfer.url, self.headers["location"].strip(), base=transfer.target.url)
-        if status == _NOT_MODIFIED and transfer.is_conditional:
+        if status == NOT_MODIFIED and may_be_unmodified(transfer):
             return None
         if self.body is not None:
             if not self.is_cut and (self._decoder is not None or self.body.resumable is not None):
                 self._check_whole(self.body)
             return None
         if status in _NO_PART and transfer.body is not None:
-            raise UnfitPartError(transfer.url, "no more bytes where the server once had some")
+            raise UnfitPartError(transfer.url, "a range that is not satisfiable, for a partial body")
         raise HttpStatusError(
             transfer.url, status, parse_retry_after(self.headers.get("retry-after"), datetime.now(UTC))
         )
@@ -225,7 +224,7 @@ class ResponseReader:
     def _head(self) -> Head:
         head = find_head(self.lines)
         if head.interim > MAX_INTERIM:
-            found = f"{head.interim:,} interim answers (1xx), of which at most {MAX_INTERIM:,} are taken"
+            found = f"{head.interim:,} interim responses (1xx), of which at most {MAX_INTERIM:,} are allowed"
             raise ProtocolError(self.transfer.url, found)
         return head
 
@@ -303,4 +302,4 @@ def check_part(url: str, headers: Mapping[str, str], note: ResumeInfo, size: int
         and headers.get("etag", note.etag) == note.etag
         and (note.expected is None or total is None or total == note.expected)
     ):
-        raise UnfitPartError(url, f"a part that is not that from byte {size:,} on ({named})")
+        raise UnfitPartError(url, f"a part that does not continue the body at byte {size:,} ({named})")

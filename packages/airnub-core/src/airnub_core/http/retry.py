@@ -1,14 +1,29 @@
-"""Backoff: the time to wait before a retry; one policy for every client."""
+"""Retries: which errors are retried, and after what time; one policy for files, APIs, pages and `Engine.client`.
+
+An error is retried if it is `transient` (`errors`): no connection, a timeout, a violated protocol, a truncated body, a
+lost worker process, and the statuses 408, 425, 429 and 5xx. The setting `attempts` is the most attempts. A method that
+is not idempotent is sent once, unless the request allows retries (`request.Transfer`). A response whose beginning was
+delivered already is not retried. `client` applies these rules; a Prefect task is retried by `is_retryable` too.
+"""
 
 import random
 from datetime import UTC, datetime
 
-from airnub_core.errors import HttpStatusError
+from airnub_core.errors import HttpStatusError, IngestError
 
 FIRST_WAIT = 0.5
 """Longest backoff in seconds after the first attempt; doubled for each further one."""
 LONGEST_WAIT = 60.0
 """Longest backoff in seconds after any attempt."""
+LONGEST_RETRY_AFTER = 600.0
+"""Seconds; after a longer `Retry-After` there is no retry in this run, and the next run requests the URL again."""
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether a retry of the same request may succeed."""
+    if isinstance(error, HttpStatusError) and (error.retry_after or 0) > LONGEST_RETRY_AFTER:
+        return False
+    return isinstance(error, IngestError) and error.transient
 
 
 def wait_after(error: BaseException | None, attempt: int) -> float:

@@ -94,7 +94,7 @@ def checked_entry(entry: str) -> str:
     if text.startswith("["):
         raise ValueError(f"{_EXPECTED}; an IPv6 address without brackets and port")
     if text.count(":") == 1:
-        raise ValueError(f"{_EXPECTED}, without a port: every port of it may be asked")
+        raise ValueError(f"{_EXPECTED}, without a port: all ports are allowed")
     try:
         ip = ipaddress.ip_address(text)
     except ValueError:
@@ -105,13 +105,13 @@ def checked_entry(entry: str) -> str:
 def _checked_network(text: str) -> str:
     address, _, prefix = text.partition("/")
     if not (prefix.isascii() and prefix.isdigit()):  # Python would accept a netmask too
-        raise ValueError(f"{_EXPECTED}, with the length of its prefix behind `/`")
+        raise ValueError(f"{_EXPECTED}, with a prefix length after `/`")
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError(f"{_EXPECTED}, an IPv4 or IPv6 network") from None
     if ipaddress.ip_address(address) != network.network_address:
-        raise ValueError(f"{_EXPECTED}, without bits behind its prefix: {network}")
+        raise ValueError(f"{_EXPECTED}, without bits after the prefix: {network}")
     if network.num_addresses == 1:
         _checked_address(network.network_address)
     _check_mapped(network.network_address)
@@ -123,7 +123,7 @@ def _checked_address(ip: IpAddress) -> str:
         raise ValueError(f"{_EXPECTED}; an IPv6 address without `%` and a zone")
     _check_mapped(ip)
     if is_metadata(ip):
-        raise ValueError(f"{_EXPECTED}; a metadata service is never asked, and cannot be listed")
+        raise ValueError(f"{_EXPECTED}; a metadata service is always blocked, and cannot be listed")
     return str(ip)
 
 
@@ -142,7 +142,7 @@ def _checked_name(text: str) -> str:
     if not HOST_NAME.fullmatch(name):
         raise ValueError(_EXPECTED)
     if is_metadata_name(name):
-        raise ValueError(f"{_EXPECTED}; a metadata service is never asked, and cannot be listed")
+        raise ValueError(f"{_EXPECTED}; a metadata service is always blocked, and cannot be listed")
     return name
 
 

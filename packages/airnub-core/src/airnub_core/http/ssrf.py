@@ -1,13 +1,13 @@
-"""SSRF protection: which hosts and addresses `allow_private_hosts` allows, and what kind of address a host is.
+"""SSRF protection: which hosts and addresses are refused, by `allow_private_hosts`; `url` refuses URLs by their form.
 
-URLs also come from untrusted sources: redirects, cursors of an API, links on a page, sitemaps, and DNS answers.
+URLs also come from untrusted sources: redirects, cursors of an API, links on a page, sitemaps, and DNS responses.
 Each host is checked before it is resolved, and each address before, or as soon as, it is connected to:
 
 | `allow_private_hosts` | allowed in addition to public addresses |
 |---|---|
 | `false` | nothing |
 | `true` | loopback and private addresses |
-| a list | loopback and private addresses behind the host names in it, and every address of the networks in it |
+| a list | loopback and private addresses of the host names in it, and every address of the networks in it |
 
 The port does not matter. Hosts reached by a redirect, a cursor or a link are checked like the first one. Metadata
 services of clouds are always blocked: neither `true`, nor a name that resolves to one, nor a network that contains one
@@ -109,7 +109,7 @@ def may_connect(host: str, address: str, allowed: Allowed) -> bool:
 
 
 def refusal(url: str, host: str, address: str, allowed: Allowed) -> RefusedAddressError:
-    """The error for a blocked host, which says how to allow it.
+    """The error for a blocked host, with how to allow it.
 
     Args:
         url: the requested URL.
@@ -122,17 +122,17 @@ def refusal(url: str, host: str, address: str, allowed: Allowed) -> RefusedAddre
     except ValueError:
         ip = None
     if is_metadata_name(host) or (ip is not None and is_metadata(ip)):
-        remedy = "It is the metadata service of a cloud, which is never asked, whatever allow_private_hosts says"
+        remedy = "It is the metadata service of a cloud, which is always blocked; allow_private_hosts cannot allow it"
     elif allowed is True:
         remedy = (
-            "allow_private_hosts: true covers loopback and private addresses alone. "
-            f"If this one is meant, set a list of all that may be asked, with {address}"
+            "allow_private_hosts: true allows loopback and private addresses only. "
+            f"To allow this one, set a list of all allowed hosts, with {address}"
         )
     else:
         # A listed name allows the same addresses as `true`; link-local and reserved ones must be listed themselves.
         entry = host if literal_address(host) is None and (ip is None or is_private(ip)) else address
         how = f"add {entry} to allow_private_hosts" if allowed else f"set allow_private_hosts: [{entry}]"
-        remedy = f"If this host is meant, {how} for the source"
+        remedy = f"To allow it, {how} for the source"
     return RefusedAddressError(url, host, address, remedy)
 
 

@@ -13,12 +13,9 @@ from airnub_core.errors import HttpStatusError, IngestError, ProtocolError
 from airnub_core.http.body_sink import Body, NotedBody
 from airnub_core.http.client import Client
 from airnub_core.http.fetcher import EventLoop
+from airnub_core.http.limits import MOST_HELD, SMALL
 from airnub_core.http.request import Response, Transfer
 
-SMALL = 64 * 1024
-"""Size in bytes up to which a response is held back, so that it can still be retried from the start."""
-MOST_HELD = 256 * 1024
-"""Buffered bytes of a body at which its writer pauses; the last chunk may exceed it."""
 _PIECE = 64 * 1024
 """Largest chunk in bytes of a request body."""
 _LONGEST_HELD = 0.1
@@ -106,7 +103,7 @@ class StreamSink:
         return self._body
 
     def has_more(self, body: StreamBody) -> None:
-        """Deliver a chunk, or hold it back while the body has at most `SMALL` bytes."""
+        """Deliver a chunk, or hold it back while the body has at most `SMALL` bytes and can still be retried."""
         if not self._has_begun:
             if body.size <= SMALL:
                 return

@@ -200,7 +200,7 @@ class _Stream(httpx.AsyncByteStream):
 
 
 class _OwnOriginAuth(httpx.Auth):
-    """Wraps an `httpx.Auth` so that it does not answer a 401 of a different origin, reached by a redirect."""
+    """Wraps an `httpx.Auth` so that it does not authenticate to a different origin after a redirect."""
 
     def __init__(self, auth: httpx.Auth) -> None:
         self._auth = auth

@@ -1,4 +1,6 @@
-"""URLs: parse and validate http and https URLs by the URL Standard of browsers (WHATWG), with the parser ada.
+"""URLs: which are refused by their form, not http or https, or without a host; `ssrf` refuses hosts and addresses.
+
+They are parsed by the URL Standard of browsers (WHATWG), with the parser ada.
 
 Plain URLs, which are nearly all, are matched by a regular expression instead.
 """
@@ -65,7 +67,7 @@ def parse_url(asked: str, url: str, base: str = "") -> Url:
     from ada_url import URL, join_url  # imported here, since few URLs need it
 
     if len(url) > _LONGEST:
-        raise RefusedUrlError(asked, f"one of {len(url):,} characters, of which at most {_LONGEST:,} are taken")
+        raise RefusedUrlError(asked, f"one of {len(url):,} characters, of which at most {_LONGEST:,} are allowed")
     if _CONTROL.search(url):
         raise RefusedUrlError(asked, "one with control characters")
     # The URL Standard treats a backslash as a slash, so that the text after it could become the host.

@@ -1,19 +1,14 @@
-"""JSON APIs: store every response unchanged, and write the records of all pages of a source to one JSON Lines file.
+"""JSON APIs: store every response unchanged, and write the records of all pages of a source to one JSON Lines file."""
 
-An incremental source has a watermark: the largest value read so far, which tells new records from known ones.
-"""
-
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import model_validator
 
-from airnub_common import sha256_hex
 from airnub_core.concurrency import in_thread, together
-from airnub_core.errors import HttpStatusError, ItemError, MissingPathError
+from airnub_core.errors import HttpStatusError, ItemError
 from airnub_core.http.request import Response
 from airnub_core.http.url import origin_of
 from airnub_core.items import Item
@@ -31,8 +26,8 @@ from airnub_core.sources.base import (
     Url,
     with_warnings,
 )
-from airnub_core.sources.pagination import Pages, Paginator, is_sendable, whole_url
-from airnub_core.sources.records import LARGE, described, json_lines, parse_json, records_at, value_at
+from airnub_core.sources.pagination import Pages, Paginator, whole_url
+from airnub_core.sources.records import LARGE, Watermark, json_lines, parse_json, records_at
 from airnub_core.store.layout import derived_url, records_name
 from airnub_core.store.manifest import url_digest
 from airnub_core.strict_model import StrictModel
@@ -44,10 +39,6 @@ JSON_LINES = "application/x-ndjson"
 """Media type of the JSON Lines files with records."""
 SETTLED_TOGETHER = 20
 """Pages that are committed together, so that a run killed in a long pagination does not fetch all of them again."""
-MAX_BORDER = 10_000
-"""Most records with the watermark's value whose digests are kept. If there are more, all of them are read again:
-duplicates are better than gaps.
-"""
 
 
 class Auth(StrictModel):
@@ -97,14 +88,14 @@ class ApiSource(Source):
         headers = {name.lower(): value for name, value in self.headers.items()}
         if self.auth is not None:
             if secret is None:
-                raise ValueError(f"{self.name}: expected a function that gives {self.auth.block} (auth), found none")
+                raise ValueError(f"{self.name}: expected a function that returns {self.auth.block} (auth), found none")
             headers[self.auth.header.lower()] = self.auth.prefix + secret(self.auth.block)
         return headers
 
     @model_validator(mode="after")
     def _incremental_records(self) -> Self:
         if self.incremental is not None and self.records is None:
-            raise ValueError("incremental reads a field of the records: expected records, found none")
+            raise ValueError("expected records, which incremental reads a field of; found none")
         return self
 
 
@@ -190,7 +181,7 @@ async def _ingest_api(engine: "Engine", source: ApiSource, headers: Mapping[str,
 class _Reading:
     """Reads one API page by page; keeps the pages before an error."""
 
-    def __init__(self, engine: "Engine", source: ApiSource, whole: Item, watermark: "Watermark | None") -> None:
+    def __init__(self, engine: "Engine", source: ApiSource, whole: Item, watermark: Watermark | None) -> None:
         self._engine = engine
         self._source = source
         self._whole = whole
@@ -228,14 +219,14 @@ class _Reading:
     def _take(self, walk: Paginator, content: bytes, headers: Mapping[str, str]) -> None:
         """Add the records of a page, and prepare the request for the next one."""
         assert walk.url is not None, "the page that was read"
-        answer = parse_json(walk.url, content)
+        document = parse_json(walk.url, content)
         if self._source.records is not None:
-            records = records_at(walk.url, answer, self._source.records)
+            records = records_at(walk.url, document, self._source.records)
             if self._watermark is not None:
                 records = self._watermark.new_among(walk.url, records)
             if records:
                 self.lines.append(json_lines(walk.url, records))
-        walk.advance(answer, headers)
+        walk.advance(document, headers)
 
     async def settle(self, *collected: Response) -> list[Outcome]:
         """Commit the pages that are not committed yet; report them if each page is an item."""
@@ -254,62 +245,3 @@ def _page(whole: Item, url: str) -> Item:
     # The URL of the next page comes from the response: secrets are not sent to a different origin.
     headers = whole.headers if origin_of(url) == origin_of(whole.url) else {}
     return Item(whole.source, url, whole.network, headers)
-
-
-class Watermark:
-    """The largest value of a field so far; tells which records are new since the previous run.
-
-    An API that is queried for records since a value may return the records with exactly this value again, with later
-    ones among them. Known records are recognised by their digests, the border.
-    """
-
-    def __init__(self, field: str, written: str | None) -> None:
-        """Restore a watermark.
-
-        Args:
-            field: dotted path of the increasing value in each record.
-            written: the result of `as_text` after the last successful run; `None` before the first one.
-        """
-        last = None if written is None else json.loads(written)
-        if not isinstance(last, dict):
-            last = {"value": last, "border": []}  # the format of versions without a border
-        self.last: Any = last["value"]
-        """Value after the last successful run, a text or a number; `None` before the first record."""
-        self.value: Any = self.last
-        """Value after all records so far."""
-        self._field = field
-        self._last_border = frozenset(last["border"])
-        self._border = set(self._last_border)
-
-    def as_text(self) -> str:
-        """Serialise the watermark for the index."""
-        border = sorted(self._border) if len(self._border) <= MAX_BORDER else []
-        return json.dumps({"value": self.value, "border": border})
-
-    def new_among(self, url: str, records: Iterable[Any]) -> list[Any]:
-        """Return the new records of a page; pages may arrive in any order.
-
-        Raises:
-            MissingPathError: a record lacks the field, or its value cannot be compared or sent.
-            NotJsonError: a record is nested too deeply.
-        """
-        return [record for record in records if self._is_new(url, record)]
-
-    def _is_new(self, url: str, record: Any) -> bool:
-        value = value_at(url, record, self._field)
-        if isinstance(value, bool) or not isinstance(value, str | int | float) or not is_sendable(value):
-            raise MissingPathError(url, self._field, "a text or a number", described(value))
-        try:
-            older = self.value is not None and value < self.value
-        except TypeError as error:
-            raise MissingPathError(
-                url, self._field, f"a value like {self.value!r}, to compare with", described(value)
-            ) from error
-        if older and value != self.last:
-            return True
-        digest = sha256_hex(json_lines(url, [record], sort_keys=True))
-        if value == self.value:
-            self._border.add(digest)
-        elif not older:
-            self.value, self._border = value, {digest}
-        return value != self.last or digest not in self._last_border

@@ -1,6 +1,6 @@
-"""Base of the kinds of source: the settings that all kinds share, and the steps to add a kind.
+"""Base of the kinds of source: how to add a kind, and the settings that all kinds share.
 
-A kind is a module of this package, such as `files`, with:
+A kind is a module of this package, such as `files`, with a test file `tests/sources/test_files.py` and:
 
 1. a settings model, a subclass of `Source`, which overrides `home` and `request_headers` if it sends its own headers;
 2. `async def ingest_<kind>(engine, sources) -> list[Outcome]`, which returns one outcome per item, including failures.

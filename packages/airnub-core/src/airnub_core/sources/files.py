@@ -51,7 +51,9 @@ class FileSource(Source):
             lines = read_inside(folder, self.urls_file, MAX_URLS_FILE).decode("utf-8-sig").splitlines()
         except UnicodeDecodeError:
             # Not chained, since Python's error quotes the content.
-            raise ValueError(f"{self.name}: urls_file {self.urls_file}: expected text in UTF-8, found others") from None
+            raise ValueError(
+                f"{self.name}: urls_file {self.urls_file}: expected text in UTF-8, found other bytes"
+            ) from None
         except ValueError as error:
             raise ValueError(f"{self.name}: urls_file {self.urls_file}: {error}") from None
         except OSError as error:

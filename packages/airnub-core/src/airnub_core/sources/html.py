@@ -87,7 +87,7 @@ async def links_on_any_page(
     """
     if len(content) <= small:
         return await asyncio.to_thread(links_on_page, url, content, content_type, selector)
-    asked = json.dumps([url, content_type, selector]).encode() + b"\n" + content
+    request = json.dumps([url, content_type, selector]).encode() + b"\n" + content
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", __name__),
         stdin=asyncio.subprocess.PIPE,
@@ -96,16 +96,20 @@ async def links_on_any_page(
     )
     try:
         async with asyncio.timeout(longest):
-            answer, _ = await process.communicate(asked)
+            output, _ = await process.communicate(request)
     except TimeoutError as error:
-        raise PageError(url, f"expected a page that can be read within {longest:g} s, found one that cannot") from error
+        raise PageError(
+            url, f"expected a page that is parsed within {longest:g} s, found one that takes longer"
+        ) from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise PageError(url, f"expected a page that can be read, found one that ends its reader ({process.returncode})")
-    found = json.loads(answer)
+        raise PageError(
+            url, f"expected a page that can be parsed, found one that crashes the parser ({process.returncode})"
+        )
+    found = json.loads(output)
     if isinstance(found, str):
         raise PageError(url, found)
     return [Link(*link) for link in found]
@@ -237,13 +241,13 @@ def _decoded(content: bytes, content_type: str | None) -> tuple[str, str]:
         return "utf-8", content[2:].decode(mark, errors="replace")
     if mark == "utf-8":
         return "utf-8", content[3:].decode(errors="replace")
-    for said in (content_type, None):
+    for declared in (content_type, None):
         try:
-            encoding, text = html_to_unicode(said, content, auto_detect_fun=_utf8_or_windows)
+            encoding, text = html_to_unicode(declared, content, auto_detect_fun=_utf8_or_windows)
             name = codecs.lookup(encoding).name
         except (LookupError, UnicodeError):
             continue
-        if name.startswith("utf-16") and http_content_type_encoding(said) is not None:
+        if name.startswith("utf-16") and http_content_type_encoding(declared) is not None:
             return "utf-8", text
         if name.startswith("utf-16"):
             # A page whose `<meta>` is readable as ASCII cannot be UTF-16.

@@ -51,7 +51,7 @@ class PageSource(Source):
         if (self.page is None) == (self.sitemap is None):
             raise ValueError("expected either page or sitemap")
         if (self.page is None) != (self.links is None):
-            raise ValueError("links is the selector of a page: expected it with page, and only there")
+            raise ValueError("expected links, the CSS selector, with page and only with it")
         return self
 
 
@@ -195,7 +195,7 @@ def links_in_sitemap(url: str, content: bytes) -> "tuple[list[Link], list[str]]"
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         lines = _lines_of_urls(content)
         if lines is None:
-            raise PageError(url, f"expected a sitemap, found no XML that can be read: {error}") from error
+            raise PageError(url, f"expected a sitemap, found invalid XML: {error}") from error
         return _each_once(url, ((line, None) for line in lines)), []
     kind = _local(root)
     match kind:
@@ -260,7 +260,7 @@ def _gunzipped(url: str, content: bytes) -> bytes:
         if size > MAX_PAGE_BYTES:
             raise PageError(url, f"expected a sitemap of at most {MAX_PAGE_BYTES:,} bytes, found more")
         if not inflater.eof:
-            raise PageError(url, "expected a sitemap compressed with gzip, found one that is cut off")
+            raise PageError(url, "expected a sitemap compressed with gzip, found a truncated one")
         # A gzip file may have several members, and trailing zeros.
         content = inflater.unused_data.lstrip(b"\0")
     return b"".join(pieces)

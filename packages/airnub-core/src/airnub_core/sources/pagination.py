@@ -15,7 +15,7 @@ from airnub_common import redact_url
 from airnub_core.errors import HttpStatusError, MissingPathError, PageError, TooManyPagesError
 from airnub_core.http.settings import LARGEST, Count
 from airnub_core.sources.base import DottedPath
-from airnub_core.sources.records import described, records_at, value_at
+from airnub_core.sources.records import described, is_sendable, records_at, value_at
 from airnub_core.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -135,11 +135,11 @@ class Paginator:
         self.url: str | None = self._first()
         """URL of the next page to request; `None` after the last one."""
 
-    def advance(self, answer: Any, headers: Mapping[str, str]) -> None:
+    def advance(self, document: Any, headers: Mapping[str, str]) -> None:
         """Process the response of the page at `url`, and set `url` to the next page.
 
         Args:
-            answer: the JSON value of the response.
+            document: the JSON value of the response.
             headers: the response headers, names in lower case.
 
         Raises:
@@ -147,10 +147,10 @@ class Paginator:
             PageError: the Link header has an invalid URL, the API repeats a page, or it ends before `total`.
             TooManyPagesError: the API has more than the largest number of pages.
         """
-        assert self.url is not None, "there is a page to go on from"
+        assert self.url is not None, "a page was requested"
         url = self.url
         self._seen.add(url)
-        self.url = following = self._next(url, answer, headers)
+        self.url = following = self._next(url, document, headers)
         if following is None:
             return
         if following in self._seen:
@@ -190,29 +190,29 @@ class Paginator:
                 return with_params(self._whole, {pages.param: pages.start, pages.limit_param: pages.limit})
         return self._whole
 
-    def _next(self, url: str, answer: Any, headers: Mapping[str, str]) -> str | None:
+    def _next(self, url: str, document: Any, headers: Mapping[str, str]) -> str | None:
         match self._source.pages:
             case NumberedPages() as pages:
-                more = self._has_more(url, answer, pages.total)
+                more = self._has_more(url, document, pages.total)
                 return with_params(url, {pages.param: pages.start + len(self._counts)}) if more else None
             case OffsetPages() as pages:
-                more = self._has_more(url, answer, pages.total)
+                more = self._has_more(url, document, pages.total)
                 return with_params(url, {pages.param: pages.start + sum(self._counts)}) if more else None
             case CursorPages() as pages:
-                return _behind_cursor(url, answer, pages)
+                return _behind_cursor(url, document, pages)
             case LinkPages():
                 return _behind_link(url, headers.get("link", ""))
         return None
 
-    def _has_more(self, url: str, answer: Any, total: str | None) -> bool:
-        records = records_at(url, answer, self._source.records)
+    def _has_more(self, url: str, document: Any, total: str | None) -> bool:
+        records = records_at(url, document, self._source.records)
         if total is not None:
-            self._total = _whole_number(url, answer, total)
+            self._total = _whole_number(url, document, total)
         if records and records == self._before:
             raise PageError(
                 self._whole,
-                f"expected new records after {len(self._counts)} pages, found those of the page before once more: "
-                "does the API know the parameters of pages? If it repeats its last page, name its total (pages.total)",
+                f"expected new records after {len(self._counts)} pages, found those of the previous page again; check "
+                "that the API has the parameters in pages, or set pages.total if it repeats its last page",
             )
         if len(self._counts) == self._limit and records:
             raise TooManyPagesError(self._whole, self._limit)
@@ -237,13 +237,8 @@ class Paginator:
         return None
 
 
-def is_sendable(value: Any) -> bool:
-    """Whether a JSON value can be encoded in a URL; a text with a lone surrogate cannot."""
-    return not isinstance(value, str) or value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value)
-
-
-def _behind_cursor(url: str, answer: Any, pages: CursorPages) -> str | None:
-    cursor = value_at(url, answer, pages.next)
+def _behind_cursor(url: str, document: Any, pages: CursorPages) -> str | None:
+    cursor = value_at(url, document, pages.next)
     if cursor is None or cursor == "" or cursor is False:
         return None
     if not (isinstance(cursor, str | int) and is_sendable(cursor)):
@@ -279,8 +274,8 @@ def _links_in(header: str) -> Iterator[tuple[str, list[str]]]:
             yield target.group(1).strip(), params.get("rel", "").lower().split()
 
 
-def _whole_number(url: str, answer: Any, path: str) -> int:
-    value = value_at(url, answer, path)
+def _whole_number(url: str, document: Any, path: str) -> int:
+    value = value_at(url, document, path)
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:18])
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:

@@ -1,14 +1,22 @@
-"""Records: extract the records from the JSON response of an API."""
+"""Records of an API: extract them from a JSON response, find the new ones, and format them as JSON Lines.
+
+An incremental source has a `Watermark`, the largest value read so far: records above it are new.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any, NoReturn
 
+from airnub_common import sha256_hex
 from airnub_core.errors import MissingPathError, NotJsonError
 
 LARGE = 1024 * 1024
 """Size in bytes above which a response is parsed in a thread, so that it does not block the event loop."""
+MAX_BORDER = 10_000
+"""Most records with the watermark's value whose digests are kept. If there are more, all of them are read again:
+duplicates are better than gaps.
+"""
 
 
 def parse_json(url: str, content: bytes) -> Any:
@@ -33,19 +41,19 @@ def parse_json(url: str, content: bytes) -> Any:
         raise NotJsonError(url, f"{str(error) or type(error).__name__} (it starts with {start!r})") from error
 
 
-def value_at(url: str, answer: Any, path: str) -> Any:
+def value_at(url: str, document: Any, path: str) -> Any:
     """Look up a value at a dotted path of names in objects and positions in lists; names may contain dots.
 
     Raises:
         MissingPathError: there is no value at the path; the message says how far it leads.
     """
-    value = answer
+    value = document
     steps = path.split(".")
     walked = 0
     while walked < len(steps):
         taken = _taken(value, steps[walked:])
         if taken == 0:
-            where = f"'{'.'.join(steps[:walked])}'" if walked else "the answer"
+            where = f"'{'.'.join(steps[:walked])}'" if walked else "the response"
             raise MissingPathError(url, path, "a value", f"nothing: {where} is {described(value)}")
         step = ".".join(steps[walked : walked + taken])
         value = value[int(step)] if isinstance(value, list) else value[step]
@@ -53,15 +61,15 @@ def value_at(url: str, answer: Any, path: str) -> Any:
     return value
 
 
-def records_at(url: str, answer: Any, path: str | None) -> list[Any]:
+def records_at(url: str, document: Any, path: str | None) -> list[Any]:
     """Return the list of records at a dotted path; without a path, the response itself.
 
     Raises:
         MissingPathError: there is no value at the path, or it is not a list.
     """
-    value = answer if path is None else value_at(url, answer, path)
+    value = document if path is None else value_at(url, document, path)
     if not isinstance(value, list):
-        raise MissingPathError(url, path or "the whole answer", "a list of records", described(value))
+        raise MissingPathError(url, path or "the whole response", "a list of records", described(value))
     return value
 
 
@@ -76,7 +84,7 @@ def json_lines(url: str, records: Iterable[Any], *, sort_keys: bool = False) -> 
             json.dumps(record, ensure_ascii=False, separators=(",", ":"), sort_keys=sort_keys) for record in records
         ]
     except RecursionError as error:
-        raise NotJsonError(url, "records that are nested too deep") from error
+        raise NotJsonError(url, "records that are nested too deeply") from error
     # A lone surrogate cannot be encoded in UTF-8, but JSON can escape it; Python's `backslashreplace` does the same.
     return b"".join(line.encode(errors="backslashreplace") + b"\n" for line in lines)
 
@@ -93,6 +101,70 @@ def described(value: Any) -> str:
         case str():
             return f"the text {value[:40]!r}"
     return f"the value {value!r}"
+
+
+def is_sendable(value: Any) -> bool:
+    """Whether a JSON value can be encoded in a URL; a text with a lone surrogate cannot."""
+    return not isinstance(value, str) or value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value)
+
+
+class Watermark:
+    """The largest value of a field so far, by which records are new or known from the previous run.
+
+    An API that is queried for records since a value may return the records with exactly this value again, with later
+    ones among them. Known records are recognised by their digests, the border.
+    """
+
+    def __init__(self, field: str, written: str | None) -> None:
+        """Restore a watermark.
+
+        Args:
+            field: dotted path of the increasing value in each record.
+            written: the result of `as_text` after the last successful run; `None` before the first one.
+        """
+        last = None if written is None else json.loads(written)
+        if not isinstance(last, dict):
+            last = {"value": last, "border": []}  # the format of versions without a border
+        self.last: Any = last["value"]
+        """Value after the last successful run, a text or a number; `None` before the first record."""
+        self.value: Any = self.last
+        """Value after all records so far."""
+        self._field = field
+        self._last_border = frozenset(last["border"])
+        self._border = set(self._last_border)
+
+    def as_text(self) -> str:
+        """Serialise the watermark for the index."""
+        border = sorted(self._border) if len(self._border) <= MAX_BORDER else []
+        return json.dumps({"value": self.value, "border": border})
+
+    def new_among(self, url: str, records: Iterable[Any]) -> list[Any]:
+        """Return the new records of a page; pages may arrive in any order.
+
+        Raises:
+            MissingPathError: a record lacks the field, or its value cannot be compared or sent.
+            NotJsonError: a record is nested too deeply.
+        """
+        return [record for record in records if self._is_new(url, record)]
+
+    def _is_new(self, url: str, record: Any) -> bool:
+        value = value_at(url, record, self._field)
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or not is_sendable(value):
+            raise MissingPathError(url, self._field, "a text or a number", described(value))
+        try:
+            older = self.value is not None and value < self.value
+        except TypeError as error:
+            raise MissingPathError(
+                url, self._field, f"a value like {self.value!r}, to compare with", described(value)
+            ) from error
+        if older and value != self.last:
+            return True
+        digest = sha256_hex(json_lines(url, [record], sort_keys=True))
+        if value == self.value:
+            self._border.add(digest)
+        elif not older:
+            self.value, self._border = value, {digest}
+        return value != self.last or digest not in self._last_border
 
 
 def _taken(value: Any, steps: Sequence[str]) -> int:
@@ -114,9 +186,9 @@ def _whole(number: str) -> int:
 def _finite(number: str) -> float:
     value = float(number)
     if not isfinite(value):
-        raise ValueError(f"{number[:40]} is more than a number can be")
+        raise ValueError(f"{number[:40]} exceeds the range of a number")
     return value
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")

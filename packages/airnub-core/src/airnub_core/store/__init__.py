@@ -1,13 +1,12 @@
 """The content store: objects by digest, their manifests, and the index of URLs.
 
-protocol          the methods of a store
+base              `Store`: the methods of a store; reading and validating objects, shared by all kinds
 location          where a store is
 factory           opens a store with its index and the staging folder of a process
 layout            paths and names of objects, manifests and sources
 objects           a store in a folder
 bucket_store      a store in object storage, based on `bucket`
-reader            reading and validating objects, shared by both
-manifest          where bytes came from
+manifest          the origin of the bytes of an object
 staging           the locked folder of a process in which bytes arrive
 stager            hashes a body and writes it into a staging folder, with its manifest
 write_ahead_log   a log of small bodies, written before they are published

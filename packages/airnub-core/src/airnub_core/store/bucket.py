@@ -41,7 +41,7 @@ _CREDENTIALS = {
     "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "AuthenticationFailed",
 }  # fmt: skip
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Bucket:
@@ -106,8 +106,8 @@ class Bucket:
 
     def pieces(self, key: str) -> Iterator[memoryview] | None:
         """Read an object in chunks of about 1 MiB; `None` if the key does not exist."""
-        answer = self._unless_missing(lambda: obstore.get(self._store, key))
-        return None if answer is None else self._streamed(answer)
+        response = self._unless_missing(lambda: obstore.get(self._store, key))
+        return None if response is None else self._streamed(response)
 
     def size(self, key: str) -> int | None:
         """Size of an object in bytes; `None` if the key does not exist."""
@@ -158,12 +158,12 @@ class Bucket:
             if unless_there and self.size(key) is not None:
                 raise _AlreadyThereError
 
-    def _streamed(self, answer: Any) -> Iterator[memoryview]:
+    def _streamed(self, response: Any) -> Iterator[memoryview]:
         with self._translated():
-            for piece in answer.stream(min_chunk_size=_READ):
+            for piece in response.stream(min_chunk_size=_READ):
                 yield memoryview(piece)
 
-    def _unless_missing(self, ask: Callable[[], Answer]) -> Answer | None:
+    def _unless_missing(self, ask: Callable[[], Result]) -> Result | None:
         """Call `ask`, and return `None` if the key does not exist; a missing bucket is an error."""
         with self._translated():
             try:
@@ -186,24 +186,24 @@ class Bucket:
     def _reason(self, error: Exception) -> str:
         text = str(error)
         status, code = (found.group(1) if found else "" for found in (_STATUS.search(text), _CODE.search(text)))
-        answered = f"({' '.join(filter(None, (status, code)))})"
+        details = f"({' '.join(filter(None, (status, code)))})"
         at = f" at {self._endpoint}" if self._endpoint else ""
         if code in _NO_BUCKET:
-            return f"expected a bucket, found none of this name{at} {answered}; create it, or correct its name"
+            return f"expected a bucket, found none of this name{at} {details}; create it, or correct its name"
         if code in _CREDENTIALS or status == "401":
-            return f"expected credentials that the object store{at} knows, found others {answered}; correct its block"
+            return f"expected valid credentials for the object store{at}, found others {details}; correct its block"
         if status == "403":
-            return f"expected permission to read, list, write and delete, found it denied {answered}; ask for these"
+            return f"expected permission to read, list, write and delete, found it denied {details}; grant these"
         if "configured region" in text:
             return "expected the bucket in the region of its address, found it elsewhere; set its region"
         if isinstance(error, NotSupportedError) or status == "501":
-            return f"expected an object store with conditional puts (If-None-Match), found one without {answered}"
+            return f"expected an object store with conditional puts (If-None-Match), found one without {details}"
         if not status and ("169.254." in text or "metadata" in text or "credential" in text.lower()):
             return "expected credentials, found none; name a block that has them, or set them in the environment"
         if status:
-            return f"expected the object store{at} to do as asked, found an internal error {answered}"
+            return f"expected a success status of the object store{at}, found an internal error {details}"
         if "kind: Connect" in text or "kind: Timeout" in text or "error sending request" in text:
-            return f"expected an object store{at or ' at its usual address'}, found no answer; check the endpoint"
+            return f"expected an object store{at or ' at its usual address'}, found no response; check the endpoint"
         return f"expected an object store, found: {text.partition('Debug source')[0].partition(': <')[0].strip()}"
 
 

@@ -31,13 +31,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from airnub_core.concurrency import in_order
 from airnub_core.errors import DamagedManifestError, StoreError
+from airnub_core.store.base import PublishResult, Result, Store, Thing, failure_of
 from airnub_core.store.bucket import Bucket
 from airnub_core.store.layout import SUFFIX, Staged, object_name, object_path
 from airnub_core.store.location import BucketAddress
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.protocol import PublishResult
-from airnub_core.store.reader import Result, StoreReader, Thing, failure_of, in_order
 from airnub_core.store.withdrawal import FOLDER, Withdrawal
 
 PARALLEL = 32
@@ -49,7 +49,7 @@ PROBE = ".airnub/conditions"
 NAMED = ".airnub/named"
 
 
-class BucketStore(StoreReader):
+class BucketStore(Store):
     """A `Store` below the prefix of a bucket, for any number of workers; it is thread-safe."""
 
     takes_logs: ClassVar[bool] = False
@@ -106,13 +106,13 @@ class BucketStore(StoreReader):
 
     def _result(self, staged: Staged, future: Future[PublishResult]) -> PublishResult | StoreError:
         if future.cancelled():
-            return StoreError(self._at(staged.source), "not tried: an object before it could not be written")
+            return StoreError(self._at(staged.source), "not uploaded, since an earlier upload of the batch failed")
         try:
             return future.result()
         except (OSError, StoreError) as error:
             return failure_of(error, staged.folder)
 
-    def has(self, path: str, size: int) -> bool:  # noqa: ARG002  # to ask would cost a request for each known URL
+    def has(self, path: str, size: int) -> bool:  # noqa: ARG002  # a check would cost a request for each known URL
         """Always true: object storage does not lose objects, and a request for each known URL would cost too much."""
         return True
 

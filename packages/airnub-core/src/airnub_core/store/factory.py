@@ -8,11 +8,11 @@ from pathlib import Path
 from filelock import FileLock
 
 from airnub_core.errors import DamagedIndexError, StoreError
+from airnub_core.store.base import Store
 from airnub_core.store.fsck import Verification, verify
 from airnub_core.store.index import Index, SqliteIndex
 from airnub_core.store.location import StoreLocation
 from airnub_core.store.partials import Partials
-from airnub_core.store.protocol import Store
 from airnub_core.store.recovery import recover
 from airnub_core.store.staging import Staging
 from airnub_core.store.withdrawal import write_withdrawals
@@ -94,7 +94,7 @@ def reindex(place: Path | StoreLocation) -> Verification:
     place = StoreLocation.at(place)
     index, verification = _open_index(place, place.store(), anew=True)
     index.close()
-    assert verification is not None, "an index that is built anew is verified"
+    assert verification is not None, "a rebuild verifies the store"
     return verification
 
 

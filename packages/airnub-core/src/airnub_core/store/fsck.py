@@ -8,10 +8,10 @@ from functools import partial
 from itertools import groupby, zip_longest
 from typing import NamedTuple, TypeVar
 
+from airnub_core.concurrency import in_order
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
+from airnub_core.store.base import Store
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.protocol import Store
-from airnub_core.store.reader import in_order
 from airnub_core.store.withdrawal import Withdrawal
 
 AHEAD = 16

@@ -9,12 +9,12 @@ from typing import Literal
 from filelock import FileLock, Timeout
 
 from airnub_core.errors import DamagedManifestError, StoreError
+from airnub_core.store.base import Store
 from airnub_core.store.factory import open_for_writing
 from airnub_core.store.fsck import ObjectFolder, object_folders
 from airnub_core.store.layout import SUFFIX
 from airnub_core.store.location import StoreLocation
 from airnub_core.store.objects import ContentStore, remove_empty
-from airnub_core.store.protocol import Store
 
 Kind = Literal["object", "staging", "index", "folder"]
 _LOCK = "lock"

@@ -10,7 +10,7 @@ from airnub_core.errors import StoreError
 from airnub_core.store.layout import HIDDEN
 
 if TYPE_CHECKING:
-    from airnub_core.store.protocol import Store
+    from airnub_core.store.base import Store
 
 PREFIX = "AIRNUB_STORE_"
 """Prefix of environment variables that replace blocks of the Prefect server."""
@@ -61,7 +61,9 @@ class StoreLocation:
         """
         folder = self.local or (self.objects if isinstance(self.objects, Path) else None)
         if folder is None:
-            raise StoreError(self.name, "expected a local folder for what is on its way into the bucket, found none")
+            raise StoreError(
+                self.name, "expected a local folder for staged files, found none; name one beside the bucket"
+            )
         return folder / HIDDEN
 
     @property

@@ -23,7 +23,7 @@ from airnub_core.store.layout import object_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pydantic import AwareDatetime, Field, TypeAdapter
+    from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 SCHEMA_VERSION = 1
 
@@ -179,9 +179,7 @@ class Manifest:
         try:
             return _reader().validate_json(content)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            at = ".".join(map(str, first["loc"])) or "the whole file"
-            raise DamagedManifestError(where, f"not a manifest: {at}: {first['msg']}") from error
+            raise damaged(where, "a manifest", error) from error
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values: text, numbers, lists and objects."""
@@ -218,6 +216,13 @@ def _reader() -> TypeAdapter[Manifest]:
     from pydantic import AwareDatetime, Field, TypeAdapter  # noqa: F401  # names of the annotations above
 
     return TypeAdapter(Manifest)
+
+
+def damaged(where: str, expected: str, error: ValidationError) -> DamagedManifestError:
+    """The error for a JSON file of the store that is invalid, with the first invalid field."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    at = ".".join(map(str, first["loc"])) or "the complete file"
+    return DamagedManifestError(where, f"expected {expected}, found {at}: {first['msg']}")
 
 
 def url_digest(url: str) -> str:

@@ -22,11 +22,10 @@ from typing import ClassVar
 
 from airnub_common import ALGORITHM, digest_of, write_atomic
 from airnub_core.errors import DamagedManifestError, StoreError
+from airnub_core.store.base import PIECE, PublishResult, Store, failure_of
 from airnub_core.store.durability import make_durable, sync_each, with_parents
 from airnub_core.store.layout import HIDDEN, SUFFIX, Staged, object_path
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.protocol import PublishResult
-from airnub_core.store.reader import PIECE, StoreReader, failure_of
 from airnub_core.store.recovery import write_intent_log
 from airnub_core.store.withdrawal import FOLDER, Withdrawal
 from airnub_core.store.write_ahead_log import LOGS, continued, logs_in
@@ -43,7 +42,7 @@ _CONTINUED = 4
 """Full write-ahead logs, of 64 MiB each, that may accumulate before a sync makes them obsolete."""
 
 
-class ContentStore(StoreReader):
+class ContentStore(Store):
     """A `Store` in a folder; paths in and out of its methods are relative to `root`, with `/`."""
 
     takes_logs: ClassVar[bool] = True

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from airnub_common import digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
+from airnub_core.store.base import Store
 from airnub_core.store.durability import is_untouched, make_durable
 from airnub_core.store.index import Index, IndexRow
 from airnub_core.store.layout import SUFFIX, Staged, object_path
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import Partials
-from airnub_core.store.protocol import Store
 from airnub_core.store.write_ahead_log import LogEntry, logs_in, read_log
 
 _INTENT_LOGS = "redo-*.json"
@@ -113,10 +113,7 @@ def _whole(folder: Path) -> Staged | None:
             return None
         body = folder / file_name
         if manifest.file_name == file_name and body.is_file() and digest_of(body) == manifest.digest:
-            digits = hex_of(manifest.digest)
-            return Staged(
-                str(folder.absolute()), manifest.source, file_name, digits, manifest.size, manifest.url_digest
-            )
+            return _staged(manifest, folder)
     return None
 
 
@@ -128,8 +125,11 @@ def _staged_as(logged: LogEntry, folder: Path) -> Staged | None:
         return None
     if digest_of(logged.content) != manifest.digest:
         return None
-    digits = hex_of(manifest.digest)
-    place = str(folder.absolute())
+    return _staged(manifest, folder)
+
+
+def _staged(manifest: Manifest, folder: Path) -> Staged:
+    place, digits = str(folder.absolute()), hex_of(manifest.digest)
     return Staged(place, manifest.source, manifest.file_name, digits, manifest.size, manifest.url_digest)
 
 

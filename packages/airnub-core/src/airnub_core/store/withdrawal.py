@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from airnub_core.errors import DamagedManifestError, StoreError
-from airnub_core.store.manifest import Manifest
+from airnub_core.errors import StoreError
+from airnub_core.store.manifest import Manifest, damaged
 
 if TYPE_CHECKING:
+    from airnub_core.store.base import Store
     from airnub_core.store.index import Index
-    from airnub_core.store.protocol import Store
 
 FOLDER = ".withdrawn"
 """Folder of withdrawals, beside the folders of sources, whose names never start with a dot."""
@@ -60,9 +60,7 @@ class Withdrawal(NamedTuple):
         try:
             stored = _Stored.model_validate_json(content)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            at = ".".join(map(str, first["loc"])) or "the whole file"
-            raise DamagedManifestError(where, f"expected a withdrawal, found: {at}: {first['msg']}") from error
+            raise damaged(where, "a withdrawal", error) from error
         at = stored.withdrawn_at.astimezone(UTC).isoformat()
         return cls(stored.source, stored.url_digest, stored.url, at, stored.reason)
 

@@ -71,7 +71,7 @@ def test_a_password_that_is_wrong_is_told_without_it(postgres_server, postgres_u
 
 def test_a_server_that_does_not_answer_is_told(unused_port):
     """With host and port, without the password."""
-    with pytest.raises(StoreError, match=rf"127\.0\.0\.1:{unused_port}/db.*see that it runs") as error:
+    with pytest.raises(StoreError, match=rf"127\.0\.0\.1:{unused_port}/db.*check that it runs") as error:
         PostgresIndex(f"postgresql://me:s3cret#@127.0.0.1:{unused_port}/db")
     assert "s3cret" not in str(error.value)
 

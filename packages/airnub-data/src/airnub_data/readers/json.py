@@ -138,7 +138,7 @@ class _Document:
         """Skip white space, and return the next character; empty at the end."""
         while True:
             found = _SPACE.match(self._text, self._at)
-            assert found is not None, "it matches nothing as well"
+            assert found is not None, "the pattern also matches an empty text"
             self._at = found.end()
             if self._at < len(self._text):
                 return self._text[self._at]

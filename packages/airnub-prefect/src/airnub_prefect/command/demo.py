@@ -9,10 +9,10 @@ from airnub_common import write_atomic
 from airnub_core import Report, StoreError
 from airnub_core.sample_site import Route, SampleSite
 from airnub_prefect.command.display import Display, echo, echo_err, echo_error, print_report, stdout_to_stderr
+from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INTERRUPTED
 from airnub_prefect.command.run import interruption_message, print_crash
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
-from airnub_prefect.exit_codes import FAILURE, INTERRUPTED, SUCCESS
 from airnub_prefect.paths import data_root, shown
 from airnub_prefect.progress import progress_to
 from airnub_prefect.session import Session
@@ -31,7 +31,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
         force: re-run even if unchanged.
 
     Returns:
-        The exit status: 0, or 1 if the run failed.
+        The exit code: `COMPLETED`, `FAILED`, or `INTERRUPTED`.
 
     Raises:
         ConfigurationError: there is no data root.
@@ -53,7 +53,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
             display.reported(error.report)
             stack.close()
             _print_failure(department, error, root, session)
-            return FAILURE
+            return FAILED
         except KeyboardInterrupt:
             echo_err(interruption_message(display))
             return INTERRUPTED
@@ -61,12 +61,12 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
             raise
         except Exception as error:  # noqa: BLE001  # any error of a department's flow is reported, and the session closed
             echo_error(print_crash(department.name, error))
-            return FAILURE
+            return FAILED
         for report in reports.values():
             display.reported(report)
         seconds = time.monotonic() - started
     _print_reports(department, reports, root, session, seconds)
-    return SUCCESS
+    return COMPLETED
 
 
 def _serve(routes: Mapping[str, Route], root: Path) -> SampleSite:

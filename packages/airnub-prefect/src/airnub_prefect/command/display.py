@@ -21,7 +21,6 @@ from rich.table import Table
 from rich.text import Text
 
 from airnub_core import Outcome, Report, Status
-from airnub_prefect.department import PIPELINE
 from airnub_prefect.errors import NAMED_FAILURES
 
 NAMED_OUTCOMES = 30
@@ -29,6 +28,9 @@ NAMED_OUTCOMES = 30
 
 FEW = 100
 """Minimum number of items between two progress lines without a terminal; larger batches have one at every tenth."""
+
+SHORT_DIGEST = 12
+"""Hexadecimal digits of a printed digest, enough to distinguish the objects of any store."""
 
 LONGEST_REASON = 600
 """Maximum characters of a failure's reason; `--json` and the run's table of items in Prefect have all of it."""
@@ -186,40 +188,6 @@ class Display:
         self._since = now
 
 
-def stage_document(stage: str, report: Report, *, failure: str | None, seconds: float) -> dict[str, Any]:
-    """The JSON document of `run STAGE --json`; its format is stable."""
-    return {
-        "stage": stage,
-        "state": "completed" if failure is None else "failed",
-        "counts": report.counts,
-        "seconds": round(seconds, 3),
-        "bytes": report.new_bytes,
-        "items": [outcome.as_json() for outcome in report.outcomes],
-        "failure": failure,
-    }
-
-
-def pipeline_document(stages: Mapping[str, FinishedStage], *, failure: str | None, seconds: float) -> dict[str, Any]:
-    """The JSON document of `run pipeline --json`; its format is stable.
-
-    Args:
-        stages: finished stages, in their order. A stage that was not started has no document.
-        failure: the reason if the pipeline failed, `None` if it completed.
-        seconds: duration of the pipeline.
-    """
-    every = Report([outcome for one in stages.values() for outcome in one.report.outcomes])
-    return {
-        "stage": PIPELINE,
-        "state": "completed" if failure is None else "failed",
-        "counts": every.counts,
-        "seconds": round(seconds, 3),
-        "stages": [
-            stage_document(stage, one.report, failure=one.failure, seconds=one.seconds) for stage, one in stages.items()
-        ],
-        "failure": failure,
-    }
-
-
 def print_json(document: Any) -> None:
     """Print one JSON document to stdout."""
     print(json.dumps(document, indent=2, ensure_ascii=False))  # noqa: T201  # result of the command
@@ -251,6 +219,11 @@ def count_line(report: Report) -> str:
     """`3 stored, 2 unchanged`: the counts that are not 0."""
     counted = ", ".join(f"{count:,} {kind}" for kind, count in report.counts.items() if count)
     return counted or "no items"
+
+
+def time_text(at: str) -> str:
+    """A time in ISO format as `2026-11-28 10:15:02`, without the offset."""
+    return at[:19].replace("T", " ")
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: list[str]) -> None:

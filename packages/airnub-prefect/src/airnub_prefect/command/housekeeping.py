@@ -4,11 +4,10 @@ from pathlib import Path
 
 from airnub_core import StoreLocation
 from airnub_prefect.cleanup import Cleanup, clean_up
-from airnub_prefect.command import dataset
 from airnub_prefect.command.display import echo, echo_error, print_json, print_rows
-from airnub_prefect.command.store import existing_store, located
+from airnub_prefect.command.exit_codes import COMPLETED, FAILED
+from airnub_prefect.command.locations import existing_store, find_datasets, store_location
 from airnub_prefect.department import Department
-from airnub_prefect.exit_codes import FAILURE, SUCCESS
 from airnub_prefect.settings import SourceSettings
 from airnub_prefect.validation import load_yaml
 
@@ -18,7 +17,7 @@ _COLUMNS = ("what", "place", "files", "bytes", "removed files", "removed bytes")
 def run_housekeeping(
     department: Department, store: Path | None, datasets: Path | None, *, dry_run: bool, as_json: bool
 ) -> int:
-    """Clean up the stores and datasets of a department; returns 1 if the cleanup of a place failed.
+    """Clean up the stores and datasets of a department; `FAILED` if the cleanup of a place failed.
 
     Args:
         department: the department.
@@ -32,7 +31,7 @@ def run_housekeeping(
         ServerUnreachableError: a location is in a block, and the Prefect server does not answer.
     """
     makes_datasets = any(stage.makes_datasets() for stage in department.stages)
-    found = dataset.find(department, datasets, store, None) if makes_datasets else None
+    found = find_datasets(department, datasets, store, None) if makes_datasets else None
     places = [existing_store(StoreLocation(store))] if store is not None else _stores(department)
     result = clean_up(places, None if found is None else (found.location, found.declared), dry_run=dry_run)
     if as_json:
@@ -41,14 +40,14 @@ def run_housekeeping(
         _print(result)
     for place, error in result.errors.items():
         echo_error(f"{place}: {error}")
-    return FAILURE if result.errors else SUCCESS
+    return FAILED if result.errors else COMPLETED
 
 
 def _stores(department: Department) -> list[StoreLocation]:
     """The stores in the YAML files of its ingestions."""
     kinds = [stage.load_settings() for stage in department.stages]
     files = [(kind, kind.yaml_path()) for kind in kinds if issubclass(kind, SourceSettings)]
-    return [located(load_yaml(kind, path), with_index=False) for kind, path in files if path is not None]
+    return [store_location(load_yaml(kind, path), with_index=False) for kind, path in files if path is not None]
 
 
 def _print(result: Cleanup) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from airnub_prefect.command.display import echo, echo_wrapped, print_json
+from airnub_prefect.command.exit_codes import COMPLETED
 from airnub_prefect.department import PIPELINE, Department, Stage
-from airnub_prefect.exit_codes import SUCCESS
-from airnub_prefect.settings_names import variable_of, yaml_name_of
+from airnub_prefect.paths import variable_of, yaml_name_of
 
 
 def list_flows(department: Department, *, as_json: bool) -> int:
@@ -17,7 +17,7 @@ def list_flows(department: Department, *, as_json: bool) -> int:
         print_json(rows)
     else:
         _print(rows)
-    return SUCCESS
+    return COMPLETED
 
 
 def _stage_row(department: Department, stage: Stage) -> dict[str, str]:

@@ -1,10 +1,8 @@
 """The `run` command: a stage or the pipeline in this process, with a report at the end."""
 
-import inspect
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,56 +13,17 @@ from airnub_prefect.command.display import (
     FinishedStage,
     echo_err,
     echo_error,
-    pipeline_document,
     print_json,
     print_report,
-    stage_document,
     stdout_to_stderr,
 )
+from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INTERRUPTED, INVALID
 from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
-from airnub_prefect.exit_codes import FAILURE, INTERRUPTED, REJECTED, SUCCESS
 from airnub_prefect.progress import progress_to
+from airnub_prefect.selection import ALL, Selection
 from airnub_prefect.session import prefect_session
 from airnub_prefect.validation import load_yaml
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The sources and items of a stage to run."""
-
-    sources: Sequence[str] = ()
-    """Run only these sources, or datasets of them; all if empty."""
-    failed: bool = False
-    """Of these, run only what failed in the last run."""
-
-    def parameters(self) -> dict[str, Any]:
-        """The selection as parameters of a flow; defaults are left out."""
-        given: dict[str, Any] = {"sources": list(self.sources)} if self.sources else {}
-        return given | ({"failed": True} if self.failed else {})
-
-    def taken_by(self, what: str, load: Callable[[], Any]) -> Callable[[], Any]:
-        """A `load` that fails if its flow lacks the parameters of the selection, and would run more than selected.
-
-        Raises:
-            ConfigurationError: raised by the returned function; nothing was run.
-        """
-
-        def checked() -> Any:
-            flow = load()
-            if lacking := [name for name in self.parameters() if name not in inspect.signature(flow.fn).parameters]:
-                options = " and ".join({"sources": "--source", "failed": "--failed"}[name] for name in lacking)
-                raise ConfigurationError.of(
-                    what,
-                    f"{options}: expected a flow with the parameter {' and '.join(lacking)}, found none; flows of the "
-                    "template have it: run `airnub template update`",
-                )
-            return flow
-
-        return checked
-
-
-ALL = Selection()
 
 
 def run_stage(
@@ -89,7 +48,7 @@ def run_stage(
         verbose: print Prefect's own logs.
 
     Returns:
-        The exit status: 0, or 1 if the run failed.
+        The exit code: `COMPLETED`, `FAILED`, or `INTERRUPTED`.
 
     Raises:
         ConfigurationError: the configuration is invalid; nothing was run.
@@ -125,8 +84,8 @@ def run_stage(
         print_report(stage.name, report, seconds)
     if failure is not None:
         echo_error(said or failure)
-        return FAILURE
-    return SUCCESS
+        return FAILED
+    return COMPLETED
 
 
 def run_pipeline(
@@ -142,13 +101,13 @@ def run_pipeline(
         verbose: print Prefect's own logs.
 
     Returns:
-        The exit status: 0, 1 if the run failed, or 2 if the settings of a stage are invalid and others ran.
+        The exit code: as for a stage, or `INVALID` if the settings of a stage are invalid and others ran.
 
     Raises:
         ConfigurationError: the configuration is invalid; nothing was run.
         ServerUnreachableError: the configured Prefect server does not answer.
     """
-    failure, status = None, 0
+    failure, code = None, COMPLETED
     with stdout_to_stderr(), prefect_session(verbose=verbose) as session:
         started = time.monotonic()
         with Display() as display, progress_to(display):
@@ -163,20 +122,20 @@ def run_pipeline(
                 }
             except StageFailedError as error:
                 # The tables name the failed items; with --json, the message on stderr does.
-                failure, status = str(error) if as_json else error.headline, FAILURE
+                failure, code = str(error) if as_json else error.headline, FAILED
                 if isinstance(error, PipelineFailedError):
                     wrong = [one for one in error.failures.values() if isinstance(one, ConfigurationError)]
-                    status = REJECTED if wrong else FAILURE
+                    code = INVALID if wrong else FAILED
             except StoreError as error:
-                failure, status = str(error), FAILURE
+                failure, code = str(error), FAILED
             except ConfigurationError as error:
                 if not display.stages:
                     raise
-                failure, status = str(error), REJECTED
+                failure, code = str(error), INVALID
             except ServerUnreachableError:
                 raise
             except Exception as error:  # noqa: BLE001  # the reports are printed after any error of a department's flow
-                failure, status = print_crash(PIPELINE, error), FAILURE
+                failure, code = print_crash(PIPELINE, error), FAILED
             except KeyboardInterrupt:
                 echo_err(interruption_message(display))
                 return INTERRUPTED
@@ -190,13 +149,13 @@ def run_pipeline(
             print_report(stage, one.report, one.seconds)
     if failure is None:
         echo_err(f"pipeline: all stages completed in {seconds:.1f} s")
-        return SUCCESS
+        return COMPLETED
     completed = ", ".join(stage for stage, one in display.stages.items() if one.failure is None)
     echo_error(
         f"{failure}\npipeline: failed, completed: {completed or 'no stage'}; stored items are safe; run it again for "
         "the rest"
     )
-    return status
+    return code
 
 
 def reports_of(department: Department, value: object) -> dict[str, Report]:
@@ -237,3 +196,37 @@ def interruption_message(display: Display) -> str:
         return "Interrupted. No item was complete; run it again."
     which = "1 completed item is" if safe == 1 else f"{safe:,} completed items are"
     return f"Interrupted. The {which} safe; run it again for the rest."
+
+
+def stage_document(stage: str, report: Report, *, failure: str | None, seconds: float) -> dict[str, Any]:
+    """The JSON document of `run STAGE --json`; its format is stable."""
+    return {
+        "stage": stage,
+        "state": "completed" if failure is None else "failed",
+        "counts": report.counts,
+        "seconds": round(seconds, 3),
+        "bytes": report.new_bytes,
+        "items": [outcome.as_json() for outcome in report.outcomes],
+        "failure": failure,
+    }
+
+
+def pipeline_document(stages: Mapping[str, FinishedStage], *, failure: str | None, seconds: float) -> dict[str, Any]:
+    """The JSON document of `run pipeline --json`; its format is stable.
+
+    Args:
+        stages: finished stages, in their order. A stage that was not started has no document.
+        failure: the reason if the pipeline failed, `None` if it completed.
+        seconds: duration of the pipeline.
+    """
+    every = Report([outcome for one in stages.values() for outcome in one.report.outcomes])
+    return {
+        "stage": PIPELINE,
+        "state": "completed" if failure is None else "failed",
+        "counts": every.counts,
+        "seconds": round(seconds, 3),
+        "stages": [
+            stage_document(stage, one.report, failure=one.failure, seconds=one.seconds) for stage, one in stages.items()
+        ],
+        "failure": failure,
+    }

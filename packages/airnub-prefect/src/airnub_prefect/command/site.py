@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from airnub_core.sample_site import Asked, Reply, Route, SampleSite
 from airnub_prefect.command.display import echo_err
-from airnub_prefect.exit_codes import SUCCESS
+from airnub_prefect.command.exit_codes import COMPLETED
 
 
 class Site(SampleSite):
@@ -43,7 +43,7 @@ def serve(name: str, routes: Mapping[str, Route], host: str, port: int) -> int:
     with Site({"/": Reply(_index(name, routes), headers=_HTML), **routes}, host=host, port=port) as site:
         echo_err(f"The sample site of {name} is served on {site.url('/')}")
         stopped.wait()
-    return SUCCESS
+    return COMPLETED
 
 
 _HTML = {"Content-Type": "text/html; charset=utf-8"}

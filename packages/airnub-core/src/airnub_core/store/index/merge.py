@@ -5,13 +5,11 @@ Otherwise the response whose request was sent later is current, and the other on
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple
 
 from airnub_core.store.index.rows import IndexRow, MissNote, Run, Standing, Version
+from airnub_core.store.index.tables import Key, Tables
 from airnub_core.store.withdrawal import Withdrawal
-
-if TYPE_CHECKING:
-    from airnub_core.store.index.sql import Key, Tables
 
 _ROWS_AT_ONCE = 5000
 """Most rows written by one statement."""
@@ -22,7 +20,7 @@ _UPDATE: LiteralString = """UPDATE {known} SET url = %s, digest = %s, path = %s,
     last_modified = %s, checked_at = %s, changed_at = %s, withdrawn_at = NULL WHERE {key}"""
 
 
-def record(tables: "Tables", rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
+def record(tables: Tables, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
     """Implement `Index.record` in the caller's transaction."""
     met: dict[int, IndexRow] = {}
     before = seen or [None] * len(rows)
@@ -35,7 +33,7 @@ def record(tables: "Tables", rows: Sequence[IndexRow], seen: Sequence[IndexRow |
     return met
 
 
-def _merge(tables: "Tables", rows: Sequence[IndexRow], places: Sequence[int]) -> dict[int, IndexRow]:
+def _merge(tables: Tables, rows: Sequence[IndexRow], places: Sequence[int]) -> dict[int, IndexRow]:
     """Record responses whose URLs may have changed since the lookup; return the states found instead, by position."""
     met: dict[int, IndexRow] = {}
     url_digests = {rows[place].url_digest for place in places}
@@ -64,15 +62,15 @@ def _merge(tables: "Tables", rows: Sequence[IndexRow], places: Sequence[int]) ->
     return met
 
 
-def _enter(tables: "Tables", answers: Sequence[tuple["Key", IndexRow, IndexRow | None]]) -> None:
+def _enter(tables: Tables, responses: Sequence[tuple[Key, IndexRow, IndexRow | None]]) -> None:
     """Insert responses into the history, each with the present state of its URL; `None` if the URL is withdrawn."""
     histories: dict[Key, list[tuple[int, Version]]] = {}
-    for key, place, version in tables.histories([key for key, _, _ in answers]):
+    for key, place, version in tables.histories([key for key, _, _ in responses]):
         histories.setdefault(key, []).append((place, version))
     begun: list[tuple[object, ...]] = []
     gone: list[tuple[int]] = []
     new: list[tuple[object, ...]] = []
-    for key, row, present in answers:
+    for key, row, present in responses:
         history = histories.get(key, [])
         versions = [version for _, version in history]
         after = Entered(row, *entered_before(row, versions)) if present is None else entered(present, row, versions)
@@ -85,7 +83,7 @@ def _enter(tables: "Tables", answers: Sequence[tuple["Key", IndexRow, IndexRow |
     tables.ask_each("UPDATE {known} SET changed_at = %s WHERE {key}", begun)
 
 
-def withdraw(tables: "Tables", withdrawals: Sequence[Withdrawal]) -> list[bool]:
+def withdraw(tables: Tables, withdrawals: Sequence[Withdrawal]) -> list[bool]:
     """Implement `Index.withdraw` in the caller's transaction."""
     states = tables.states({one.url_digest for one in withdrawals})
     result: list[bool] = []
@@ -125,7 +123,7 @@ def standing(
     Args:
         checked_at: last check of the URL's current state; `None` if the URL is not in the index.
         withdrawn_at: when the URL was withdrawn; `None` if it is not withdrawn.
-        note: the existing note; void if a request sent after its run began was answered.
+        note: the existing note; void if there is a response to a request sent after its run began.
         run: the run that did not find the URL.
         noted_at: the current time.
     """

@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from airnub_core.errors import StoreError
 from airnub_core.store.clock import elapsed
+from airnub_core.store.index.base import LEASE_SECONDS, Index
 from airnub_core.store.index.postgres_connection import Connected, Transactions
-from airnub_core.store.index.protocol import LEASE_SECONDS
 from airnub_core.store.index.rows import IndexRow, MissNote, Version
-from airnub_core.store.index.sql import SELECT, Key, SqlIndex, State, UrlOfSource
+from airnub_core.store.index.tables import SELECT, Key, State, UrlOfSource
 
 VERSION = 3
 """Version of the tables."""
@@ -134,7 +134,7 @@ _CLOCK_FOR = 60.0
 
 
 class PostgresTables(Connected):
-    """Implementation of `sql.Tables` in one schema."""
+    """Implementation of `tables.Tables` in one schema."""
 
     def begin_anew(self) -> None:
         self.ask("TRUNCATE {known}, {history}, {missing}")
@@ -171,16 +171,16 @@ class PostgresTables(Connected):
     def compare_and_set(
         self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
     ) -> Sequence[int]:
-        answers = [(rows[place], seen[place]) for place in places]
-        given = [row if before is None else row._replace(changed_at=before.checked_at) for row, before in answers]
+        pairs = [(rows[place], seen[place]) for place in places]
+        given = [row if before is None else row._replace(changed_at=before.checked_at) for row, before in pairs]
         [(written, back)] = self.ask(_COMPARE_AND_SET, *map(list, zip(*given, strict=True)))
         if back:
-            gone = [(*row[:2], before.checked_at, *row[-2:]) for row, before in answers if before is not None]
+            gone = [(*row[:2], before.checked_at, *row[-2:]) for row, before in pairs if before is not None]
             self.ask(_CHANGED_AT, *map(list, zip(*gone, strict=True)))
         return [] if written == len(given) else places
 
 
-class PostgresIndex(SqlIndex):
+class PostgresIndex(Index):
     """An `Index` in one schema of a database; it reconnects once if the connection broke between two calls."""
 
     shared = True

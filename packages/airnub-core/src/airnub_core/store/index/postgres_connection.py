@@ -25,7 +25,7 @@ _ROWS = {
     "key_values": sql.SQL("%s, %s"),
     "missed_source": sql.SQL("source"),
 }
-"""SQL for the placeholders of `sql`."""
+"""SQL for the placeholders of `tables`."""
 _ENCODING = {"client_encoding": "UTF8"}
 """Set explicitly, since a database without an encoding (SQL_ASCII) would return bytes instead of text."""
 _LIMITS = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "60000"}
@@ -46,7 +46,7 @@ class Connected:
         self._names |= _ROWS
 
     def ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """Execute a statement with the placeholders of `sql`, such as `{known}`, and return its rows."""
+        """Execute a statement with the placeholders of `tables`, such as `{known}`, and return its rows."""
         cursor = self._connection.execute(self._composed(question), values or None)
         return cursor.fetchall() if cursor.description else []
 
@@ -150,8 +150,8 @@ class Transactions(Generic[AnyTables]):
             words = redact_text(" ".join(str(error).split()))
             if isinstance(error, psycopg.OperationalError) and (self._connection is None or self._connection.broken):
                 reason = (
-                    f"expected a PostgreSQL server that lets us in, found: {words}; "
-                    "see that it runs, and that host, port, user, password and database are right"
+                    f"expected a login to a PostgreSQL server, found: {words}; "
+                    "check that it runs, and host, port, user, password and database"
                 )
             else:
                 reason = f"the index cannot be used ({words})"

@@ -14,9 +14,10 @@ from typing import Any
 
 from airnub_core.errors import ADVICE, DamagedIndexError, StoreError
 from airnub_core.store.clock import elapsed
+from airnub_core.store.index.base import Index
 from airnub_core.store.index.rows import IndexRow, MissNote, Version
-from airnub_core.store.index.sql import Key, SqlIndex, State, T, UrlOfSource
 from airnub_core.store.index.sqlite_schema import VERSION, key_of, make_tables, pragma
+from airnub_core.store.index.tables import Key, State, T, UrlOfSource
 
 _CACHE_KIB = 8 * 1024
 _LOG_PAGES = 4000
@@ -43,7 +44,7 @@ _IDS = "SELECT id FROM url_key WHERE key IN (SELECT value FROM json_each(:keys))
 
 
 class _Tables:
-    """Implementation of `sql.Tables` over a connection with an open transaction."""
+    """Implementation of `tables.Tables` over a connection with an open transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -170,7 +171,7 @@ class _Transactions:
             return result
 
 
-class SqliteIndex(SqlIndex):
+class SqliteIndex(Index):
     """An `Index` in one file."""
 
     shared = False
@@ -249,7 +250,7 @@ def _keys(url_digests: Iterable[str]) -> dict[str, str]:
 
 @lru_cache
 def _translated(question: str) -> str:
-    """Translate a statement of `sql` to SQLite."""
+    """Translate a statement of `tables` to SQLite."""
     return question.format(**_NAMES).replace("%s", "?")
 
 

@@ -1,17 +1,12 @@
-"""SQL index: the code that both indexes share, in SQL that SQLite and PostgreSQL understand.
+"""Base of all indexes: the methods of an index, in SQL that SQLite and PostgreSQL understand.
 
-In a statement `%s` is a value, `{known}` and other names are tables, and each database substitutes these placeholders:
-
-    {url_digest}   the digest of a URL as 64 hexadecimal digits, in a SELECT
-    {key}          a condition for the row of a URL, with the values of a `Key`
-    {key_columns}  the key columns
-    {key_values}   as many `%s` as there are key columns
-    {missed_source}  the source of a row of `missing`
+A kind of index is a subclass of `Index` with the abstract methods, its `Transactions` and its `Tables` (`tables`), such
+as `sqlite` and `postgres`; `store.factory` opens it, and `tests/store/index/test_base.py` tests every kind.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from typing import Any, LiteralString, NamedTuple, Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, ClassVar, LiteralString
 
 from airnub_core.store.clock import time_of
 from airnub_core.store.index.merge import record, standing, withdraw
@@ -20,7 +15,6 @@ from airnub_core.store.index.rows import (
     IndexRow,
     LastRun,
     Missed,
-    MissNote,
     Run,
     Scope,
     Standing,
@@ -28,107 +22,67 @@ from airnub_core.store.index.rows import (
     oldest_first,
     rows_of,
 )
+from airnub_core.store.index.tables import SELECT, Tables, Transactions
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
-SELECT: LiteralString = """SELECT source, {url_digest}, url, digest, path, size, manifest, etag, last_modified,
-    checked_at, changed_at FROM {known}"""
+LEASE_SECONDS = 30.0
+"""Seconds until the leases of a dead worker expire. If a slow worker's lease expires, its URLs may be fetched twice."""
 _NOTE_MISS: LiteralString = """INSERT INTO {missing} ({key_columns}, run, began_at, noted_at)
     VALUES ({key_values}, %s, %s, %s) ON CONFLICT ({key_columns})
     DO UPDATE SET run = excluded.run, began_at = excluded.began_at, noted_at = excluded.noted_at"""
 
-Key = tuple[Any, ...]
-"""The values of `{key}`."""
-UrlOfSource = tuple[str, str]
-"""Source and URL digest."""
-T = TypeVar("T")
 
+class Index(ABC):
+    """The index of a store; thread-safe. Each call is one transaction, durable when it returns.
 
-class State(NamedTuple):
-    """Key, times and miss note of a URL's row."""
+    The key of a URL is its digest. Times are those at which requests were sent, by the clock of the index; `merge` has
+    the rule for concurrent responses.
 
-    key: Key
-    checked_at: str
-    withdrawn_at: str | None
-    unwritten: str | None
-    """The reason of the withdrawal, until the store has it."""
-    note: MissNote | None
+    Raises:
+        StoreError: the index cannot be read or written; every method may.
+    """
 
-
-class Tables(Protocol):
-    """The tables of an index within one transaction; implemented for each database."""
-
-    def ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """Execute a statement, and return its rows."""
-        ...
-
-    def ask_each(self, statement: LiteralString, rows: Iterable[Sequence[object]]) -> None:
-        """Execute a statement once per row of values."""
-        ...
-
-    def begin_anew(self) -> None:
-        """Delete all URLs, with their history and miss notes."""
-        ...
-
-    def mark_built(self) -> None:
-        """Record that the index is built."""
-        ...
-
-    def rows(self, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
-        """Read the current rows of URLs in all sources; with `withdrawn`, the last rows of withdrawn URLs too."""
-        ...
-
-    def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
-        """Read the states of URLs in all sources; in a shared index, `lock` locks their rows until the end."""
-        ...
-
-    def histories(self, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
-        """Read the past versions of URLs, oldest first, each with its key and its primary key in the history."""
-        ...
-
-    def compare_and_set(
-        self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
-    ) -> Sequence[int]:
-        """Upsert the rows at some positions whose URLs are new, or have not changed since they were looked up.
-
-        Args:
-            rows: all rows.
-            seen: per row, the result of the lookup.
-            places: the positions in `rows` to write.
-
-        Returns:
-            The positions of rows that were possibly not written, or all positions; their existing rows are locked.
-        """
-        ...
-
-
-class Transactions(Protocol):
-    """Transactions over one connection; thread-safe. A transaction may run twice, so it must be idempotent."""
-
-    def run(self, work: Callable[[Any], T]) -> T:
-        """Run a reading transaction."""
-        ...
-
-    def write(self, work: Callable[[Any], T]) -> T:
-        """Run a writing transaction; it is durable when this returns."""
-        ...
-
-    def close(self) -> None:
-        """Close the connection; later transactions raise StoreError."""
-        ...
-
-
-class SqlIndex(ABC):
-    """The part of an `Index` that does not depend on the database."""
+    shared: ClassVar[bool]
+    """Whether workers on different machines may use the index concurrently."""
 
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
+    @property
+    @abstractmethod
+    def is_built(self) -> bool:
+        """Whether `rebuild` has ever completed; a new index is empty, even if the store is not."""
+
+    @abstractmethod
+    def claim(self, url_digests: Iterable[str]) -> set[str]:
+        """Lease URLs, and extend the existing leases of this worker.
+
+        A lease ends with `release`, or `LEASE_SECONDS` after the last call of this method.
+
+        Returns:
+            The URLs leased: those not leased by a different worker; all of them if the index is not shared.
+        """
+
+    @abstractmethod
+    def release(self, url_digests: Iterable[str]) -> None:
+        """End leases of this worker; leases of other workers are kept."""
+
+    @abstractmethod
+    def unlisted(self, source: str, url_digests: Set[str], most: int) -> list[str]:
+        """Return up to `most` current URLs of a source that are not in `url_digests`, redacted and unordered."""
+
     @abstractmethod
     def clock(self) -> float:
-        """Implement `Index.clock`."""
+        """Return the offset from `clock.elapsed` to the time of the index, in seconds since 1970; it is cached."""
 
     def rebuild(self, manifests: Mapping[str, Manifest], withdrawals: Sequence[Withdrawal] = ()) -> None:
+        """Replace all URLs by those of the manifests. Watermarks and last runs are kept, miss notes are removed.
+
+        Args:
+            manifests: manifests of undamaged objects, by path.
+            withdrawals: withdrawn URLs; a manifest fetched after its URL was withdrawn makes the URL current again.
+        """
         versions = oldest_first(manifests)
 
         def build(tables: Tables) -> None:
@@ -141,6 +95,7 @@ class SqlIndex(ABC):
         self._transactions.write(build)
 
     def lookup(self, source: str, url_digests: Iterable[str]) -> dict[str, IndexRow]:
+        """Return the current rows of URLs of a source, by URL digest, without unknown and withdrawn URLs."""
         wanted = set(url_digests)
 
         def read(tables: Tables) -> dict[str, IndexRow]:
@@ -149,21 +104,38 @@ class SqlIndex(ABC):
         return self._transactions.run(read)
 
     def find(self, url_digest: str) -> list[IndexRow]:
+        """Return the current rows of a URL in all sources, ordered by source."""
         return self._transactions.run(lambda tables: sorted(tables.rows({url_digest})))
 
     def record(self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None] = ()) -> dict[int, IndexRow]:
+        """Upsert the rows of responses; an earlier response never overwrites a later one (`merge`).
+
+        Args:
+            rows: one row per response. `checked_at` is when the request was sent; `changed_at` is the same, or that of
+                the row looked up if the digest has not changed.
+            seen: per row, the result of `lookup` before the request; if omitted, no URL was known.
+
+        Returns:
+            The rows found instead of those looked up, as they were before, by position in `rows`.
+        """
         return self._transactions.write(lambda tables: record(tables, rows, seen))
 
     def current(self, source: str) -> list[IndexRow]:
+        """Return the current rows of a source, ordered by URL and URL digest; without withdrawn URLs."""
         where: LiteralString = " WHERE source = %s AND withdrawn_at IS NULL ORDER BY url, url_digest"
         return list(map(IndexRow._make, self._ask(SELECT + where, source)))
 
     def objects(self, source: str) -> list[tuple[str, str, str, str]]:
+        """Return only `digest`, `path`, `changed_at` and `manifest` of the current rows, unordered.
+
+        This takes a third of the time of `current`.
+        """
         return self._ask(
             "SELECT digest, path, changed_at, manifest FROM {known} WHERE source = %s AND withdrawn_at IS NULL", source
         )
 
     def count(self, source: str) -> int:
+        """Return the number of current URLs of a source, without reading their rows."""
         # Both subqueries count entries of an SQL index; `withdrawn_at IS NULL` would read every row.
         question: LiteralString = """SELECT (SELECT count(*) FROM {known} WHERE source = %s)
             - (SELECT count(*) FROM {known} WHERE source = %s AND withdrawn_at IS NOT NULL)"""
@@ -171,6 +143,7 @@ class SqlIndex(ABC):
         return int(found)
 
     def versions(self, source: str, url_digest: str) -> list[Version]:
+        """Return all versions of a URL, oldest first, including the current one; also of a withdrawn URL."""
         question: LiteralString = """SELECT seen_at, digest, manifest FROM (
                 SELECT place, seen_at, digest, manifest FROM {history} WHERE {key}
                 UNION ALL SELECT NULL, changed_at, digest, manifest FROM {known} WHERE {key} AND withdrawn_at IS NULL
@@ -183,6 +156,7 @@ class SqlIndex(ABC):
         return self._transactions.run(read)
 
     def sources(self) -> list[str]:
+        """Return the sources that have any URL, withdrawn or not, sorted."""
         # A loose index scan, from source to source; DISTINCT would scan every row.
         question: LiteralString = """WITH RECURSIVE one (name) AS (
                 SELECT min(source) FROM {known}
@@ -191,6 +165,10 @@ class SqlIndex(ABC):
         return [str(name) for (name,) in self._ask(question)]
 
     def miss(self, run: Run, missed: Sequence[Missed]) -> list[Standing]:
+        """Note that a run did not find URLs, and return their standings, in the order of the URLs.
+
+        A response to a later request voids the note of its URL.
+        """
         now = time_of(self)
 
         def note(tables: Tables) -> list[Standing]:
@@ -210,6 +188,7 @@ class SqlIndex(ABC):
         return self._transactions.write(note)
 
     def forget_misses(self, source: str, url_digests: Iterable[str] | None = None) -> None:
+        """Delete the miss notes of URLs of a source; `None` deletes those of all its URLs."""
         if url_digests is None:
             self._write("DELETE FROM {missing} WHERE {missed_source} = %s", [(source,)])
             return
@@ -224,15 +203,26 @@ class SqlIndex(ABC):
         self._transactions.write(forget)
 
     def withdraw(self, withdrawals: Sequence[Withdrawal]) -> list[bool]:
+        """Withdraw URLs: their current state becomes history, and they have no current state any more.
+
+        Each withdrawal is `unwritten` until `written` confirms that the store has it; the URL cannot become current
+        again before that.
+
+        Returns:
+            Whether each URL is withdrawn now, in order. An unknown URL is not, nor is one checked after `withdrawn_at`.
+        """
         return self._transactions.write(lambda tables: withdraw(tables, withdrawals))
 
     def unwritten(self) -> list[Withdrawal]:
+        """Return the withdrawals that the store may lack, since a process was killed before it called `written`."""
         question: LiteralString = (
             "SELECT source, {url_digest}, url, withdrawn_at, unwritten FROM {known} WHERE unwritten IS NOT NULL"
         )
         return sorted(map(Withdrawal._make, self._ask(question)))
 
     def written(self, withdrawals: Sequence[Withdrawal]) -> None:
+        """Record that the store has these withdrawals."""
+
         def write(tables: Tables) -> None:
             states = tables.states({one.url_digest for one in withdrawals})
             keys = [
@@ -245,6 +235,7 @@ class SqlIndex(ABC):
         self._transactions.write(write)
 
     def withdrawn(self, source: str) -> list[tuple[IndexRow, str]]:
+        """Return the last row and the time of withdrawal of each withdrawn URL of a source, ordered as `current`."""
         question: LiteralString = (
             SELECT.replace(" FROM", ", withdrawn_at FROM")
             + " WHERE source = %s AND withdrawn_at IS NOT NULL ORDER BY url, url_digest"
@@ -252,10 +243,12 @@ class SqlIndex(ABC):
         return [(IndexRow(*columns), withdrawn_at) for *columns, withdrawn_at in self._ask(question, source)]
 
     def watermark(self, source: str) -> str | None:
+        """Return the watermark of an incremental source; `None` before its first run."""
         found = self._ask("SELECT value FROM {watermark} WHERE source = %s", source)
         return str(found[0][0]) if found else None
 
     def move_watermark(self, source: str, value: str) -> None:
+        """Set the watermark of an incremental source."""
         self._write(
             """INSERT INTO {watermark} VALUES (%s, %s, %s)
             ON CONFLICT (source) DO UPDATE SET value = excluded.value, moved_at = excluded.moved_at""",
@@ -263,6 +256,7 @@ class SqlIndex(ABC):
         )
 
     def begin_runs(self, scope: Scope, names: Sequence[str], run: str) -> None:
+        """Record the start of a run of sources or datasets; failures of the previous run are kept until it ends."""
         now = time_of(self)
         self._write(
             """INSERT INTO {last_run} VALUES (%s, %s, %s, %s, NULL, 0, '[]') ON CONFLICT (scope, name)
@@ -272,6 +266,11 @@ class SqlIndex(ABC):
         )
 
     def end_runs(self, scope: Scope, failures: Mapping[str, Sequence[Failure]], run: str) -> None:
+        """Record the end of a run and its failures, by name of source or dataset; an empty list if there are none.
+
+        If a later run of the same source or dataset has begun, its row is kept. The later run covers all items of this
+        one, since `run --failed` after an unfinished run repeats all items; the later run records its own end.
+        """
         now = time_of(self)
         self._write(
             """INSERT INTO {last_run} AS noted VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (scope, name)
@@ -281,12 +280,14 @@ class SqlIndex(ABC):
         )
 
     def last_runs(self, scope: Scope) -> dict[str, LastRun]:
+        """Return the last run of each source or dataset, by name."""
         found = self._ask(
             "SELECT name, run, began_at, ended_at, failed, failures FROM {last_run} WHERE scope = %s", scope.value
         )
         return {name: LastRun.parse(name, *rest) for name, *rest in found}
 
     def close(self) -> None:
+        """Release files and connections."""
         self._transactions.close()
 
     def _ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:

@@ -24,10 +24,10 @@ class Worker:
 @pytest.fixture
 def sent(monkeypatch):
     """Disks that were reported."""
-    from airnub_prefect import worker_metrics
+    from airnub_prefect.worker import metrics
 
     found = []
-    monkeypatch.setattr(worker_metrics, "report", found.append)
+    monkeypatch.setattr(metrics, "report", found.append)
     return found
 
 
@@ -38,7 +38,7 @@ def value(name, **labels):
 
 def test_a_full_disk_is_reported_once_an_hour(tmp_path, sent):
     """It is measured each minute, and reported once an hour."""
-    from airnub_prefect.worker_metrics import REPORTED_EVERY, DiskWatch
+    from airnub_prefect.worker.metrics import REPORTED_EVERY, DiskWatch
 
     disks = DiskWatch([tmp_path], limit=-1)
     for now in (5.0, 65.0, 4.0 + REPORTED_EVERY):
@@ -52,7 +52,7 @@ def test_a_full_disk_is_reported_once_an_hour(tmp_path, sent):
 
 def test_a_disk_with_space_is_not_reported(tmp_path, sent):
     """Its metrics are there all the same."""
-    from airnub_prefect.worker_metrics import DiskWatch
+    from airnub_prefect.worker.metrics import DiskWatch
 
     DiskWatch([tmp_path], limit=1).measure(0.0)
     assert sent == []
@@ -61,7 +61,7 @@ def test_a_disk_with_space_is_not_reported(tmp_path, sent):
 
 def test_metrics_are_served_meanwhile():
     """Afterwards the port is free again."""
-    from airnub_prefect.worker_metrics import metrics_server
+    from airnub_prefect.worker.metrics import metrics_server
 
     with metrics_server("127.0.0.1", 0) as port:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
@@ -80,7 +80,7 @@ def test_metrics_are_served_meanwhile():
 
 def test_failed_updates_are_logged(caplog):
     """Without the log line, missing alerts would go unnoticed; a cancelled task does not count as a failure."""
-    from airnub_prefect.worker_metrics import log_failure
+    from airnub_prefect.worker.metrics import log_failure
 
     async def fail():
         raise RuntimeError("no client")
@@ -105,7 +105,7 @@ def test_late_runs_and_the_state_of_the_worker(prefect_here, tmp_path, caplog):
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.types._datetime import now
 
-    from airnub_prefect.worker_metrics import DiskWatch, update_metrics
+    from airnub_prefect.worker.metrics import DiskWatch, update_metrics
 
     pool, other = (f"watched-{uuid4().hex[:8]}" for _ in range(2))
     with get_client(sync_client=True) as client:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import click
 import pytest
 
-from airnub_prefect.worker import main
+from airnub_prefect.worker.__main__ import main
 
 SLOW = """
 import pathlib, time

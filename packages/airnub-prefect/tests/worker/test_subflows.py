@@ -35,7 +35,7 @@ def look(now=None):
     """Look once; ids of what was set to Crashed."""
     from prefect.client.orchestration import get_client
 
-    from airnub_prefect.subflows import crash_orphans
+    from airnub_prefect.worker.subflows import crash_orphans
 
     async def once():
         async with get_client() as client:
@@ -49,7 +49,7 @@ def test_a_subflow_run_ends_with_its_parent(family, end):
     """It is Crashed, and its message names the parent; not at once, for it may be about to say its own end."""
     from prefect import states
 
-    from airnub_prefect.subflows import GRACE
+    from airnub_prefect.worker.subflows import GRACE
 
     client, parent, child = family
     assert child not in look()
@@ -66,7 +66,7 @@ def test_a_subflow_run_that_has_ended_is_left_alone(family):
     """Whatever became of its parent."""
     from prefect import states
 
-    from airnub_prefect.subflows import GRACE
+    from airnub_prefect.worker.subflows import GRACE
 
     client, parent, child = family
     client.set_flow_run_state(child, states.Completed(), force=True)
@@ -80,7 +80,7 @@ def test_more_than_a_page_of_subflow_runs(family, monkeypatch):
     from prefect import flow, states
     from prefect.states import Running
 
-    from airnub_prefect import subflows
+    from airnub_prefect.worker import subflows
 
     @flow
     def child(): ...
@@ -105,7 +105,7 @@ def test_a_run_of_a_deployment_that_a_run_started_is_left_alone(family):
     from prefect import states
     from prefect.states import Running
 
-    from airnub_prefect.subflows import GRACE
+    from airnub_prefect.worker.subflows import GRACE
 
     client, parent, child = family
     found = client.read_flow_run(child)

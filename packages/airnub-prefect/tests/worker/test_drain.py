@@ -1,4 +1,4 @@
-"""Worker mixins with graceful shutdown, on workers that were never started."""
+"""The drain, and the mixin of all workers, on workers that were never started."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
 
-from airnub_prefect.graceful_worker import describe_exit
+from airnub_prefect.worker.drain import describe_exit
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def idle():
     """A worker that was never started; its runs outlive it or not."""
     from prefect.workers.process import ProcessWorker
 
-    from airnub_prefect.graceful_worker import GracefulWorker
+    from airnub_prefect.worker.drain import GracefulWorker
 
     def make(*, runs_outlive_worker):
         name = f"draining-{uuid4().hex[:8]}"
@@ -78,7 +78,7 @@ def api(monkeypatch):
 
 def test_an_api_that_answers_404_or_401_is_reachable(api):
     """Prefect Cloud has no such path, and a proxy may require a password; timeouts and 5xx are unreachable."""
-    from airnub_prefect.graceful_worker import wait_until_api_unreachable
+    from airnub_prefect.worker.drain import wait_until_api_unreachable
 
     asked, statuses = api
     statuses += [404, 502, 401, 502, 502]
@@ -110,32 +110,6 @@ def test_the_exit_message_of_a_killed_process(idle):
     assert asyncio.run(idle(runs_outlive_worker=False).exit_message(uuid4(), -9)) == (
         "Its process ended with -9: killed (signal 9)."
     )
-
-
-@pytest.mark.parametrize(("age", "expected"), [(timedelta(0), "CRASHED"), (timedelta(minutes=3), "PENDING")])
-def test_a_run_that_was_started_again_is_left_alone(client, age, expected):
-    """Its container that was never started is from an earlier start when it is older than the state Pending."""
-    from prefect import flow
-    from prefect.client.orchestration import get_client
-    from prefect.states import Pending
-    from prefect.workers.process import ProcessWorker
-
-    from airnub_prefect.graceful_worker import GracefulDockerWorker
-
-    @flow(name=f"started-again-{uuid4().hex[:8]}")
-    def started_again():
-        """Is never run."""
-
-    run = client.create_flow_run(started_again, state=Pending())
-    name = f"in-containers-{uuid4().hex[:8]}"
-    worker = type(name, (GracefulDockerWorker, ProcessWorker), {"type": name})(work_pool_name="nowhere")
-
-    async def end():
-        async with get_client() as worker._client:
-            await worker._end_unstarted(run.id, datetime.now(UTC) - age)
-
-    asyncio.run(end())
-    assert client.read_flow_run(run.id).state.type.value == expected
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from airnub_prefect.docker_containers import ContainerExit, ContainerExits
+from airnub_prefect.worker.docker_containers import ContainerExit, ContainerExits
 
 RUN = uuid4()
 

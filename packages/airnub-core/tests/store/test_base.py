@@ -1,6 +1,7 @@
-"""What a store does, wherever it keeps its objects: the same tests on a folder and on a bucket."""
+"""What a store does, wherever it keeps its objects: the same tests on a folder and on a bucket; reading, in memory."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -8,11 +9,13 @@ import pytest
 
 from airnub_common import digest_of, sha256_hex
 from airnub_core import ContentStore, verify
-from airnub_core.errors import DamagedManifestError, DamagedObjectError
+from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
+from airnub_core.store.base import PublishResult, Store, failure_of
 from airnub_core.store.bucket import LARGE, Bucket
 from airnub_core.store.bucket_store import BucketStore
-from airnub_core.store.manifest import url_digest
-from airnub_core.store.protocol import PublishResult, Store
+from airnub_core.store.manifest import Manifest, url_digest
+from airnub_core.store.withdrawal import FOLDER as WITHDRAWN
+from airnub_core.store.withdrawal import Withdrawal
 
 HEX = sha256_hex(b"content")
 FOLDER = f"s/{HEX[:2]}/{HEX}"
@@ -296,3 +299,122 @@ def test_what_is_removed_is_gone(store, stage):
     assert list(store.manifests()) == []
     [again] = store.publish([stage(b"1")])
     assert again.new
+
+
+OBJECT = f"{FOLDER}/a.csv"
+MANIFEST = f"{OBJECT}.manifest.json"
+AT = "2026-01-02T00:00:00+00:00"
+
+
+class Memory(Store):
+    """A store whose bytes are in a dict: reading needs no more than the abstract methods."""
+
+    name = "memory"
+    publish = make_durable = close = has = withdraw = remove = None  # not needed for reading
+
+    def __init__(self, files):
+        self.files = files
+
+    def _content(self, path):
+        if path not in self.files:
+            raise FileNotFoundError(2, "No such object", path)
+        return self.files[path]
+
+    def _pieces(self, path):
+        content = self._content(path)
+        return (content[at : at + 3] for at in range(0, len(content), 3))
+
+    def _paths(self, source=None, ending=""):
+        return (path for path in sorted(self.files) if path.startswith(f"{source or 's'}/") and path.endswith(ending))
+
+    def _withdrawal_paths(self):
+        return (path for path in sorted(self.files) if path.startswith(WITHDRAWN))
+
+
+@pytest.fixture
+def manifest():
+    """The manifest of the object."""
+    return Manifest(
+        source="s", url="http://h/a", url_digest=url_digest("http://h/a"), final_url="http://h/a", path=OBJECT,
+        file_name="a.csv", original_file_name="a.csv", digest=digest_of(b"content"), size=7,
+        fetched_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def in_memory(manifest):
+    """A store of one object."""
+    return Memory({OBJECT: b"content", MANIFEST: manifest.as_bytes()})
+
+
+def test_an_object_is_read_whole_and_in_pieces(in_memory):
+    """And hashed again."""
+    assert in_memory.read(OBJECT, digest_of(b"content")) == b"content"
+    assert list(in_memory.pieces(OBJECT, digest_of(b"content"))) == [b"con", b"ten", b"t"]
+    assert in_memory.digest(OBJECT) == (digest_of(b"content"), 7)
+
+
+@pytest.mark.parametrize("ask", [Store.read, lambda *one: list(Store.pieces(*one))])
+def test_bytes_that_are_not_those_of_the_digest(in_memory, ask):
+    """Both digests are named, and where it lies."""
+    in_memory.files[OBJECT] = b"other"
+    with pytest.raises(DamagedObjectError, match=f"memory/{OBJECT}: expected {digest_of(b'content')}, found sha256:"):
+        ask(in_memory, OBJECT, digest_of(b"content"))
+
+
+def test_what_is_not_in_memory(in_memory):
+    """Is an error with the reason of the system."""
+    in_memory.files.clear()
+    for ask in (
+        lambda: in_memory.read(OBJECT, ""),
+        lambda: list(in_memory.pieces(OBJECT, "")),
+        lambda: in_memory.digest(OBJECT),
+    ):
+        with pytest.raises(DamagedObjectError, match=f"memory/{OBJECT}: No such object"):
+            ask()
+    with pytest.raises(DamagedManifestError, match="No such object"):
+        in_memory.manifest(MANIFEST)
+
+
+def test_objects_and_manifests(in_memory, manifest):
+    """Apart, by their names."""
+    assert list(in_memory.objects()) == [OBJECT]
+    assert list(in_memory.manifests()) == [(MANIFEST, manifest)]
+    assert list(in_memory.manifests("t")) == []
+
+
+def test_a_manifest_in_the_wrong_folder(in_memory, manifest):
+    """It is an error that says where it belongs."""
+    wrong = f"s/00/{'0' * 64}/a.csv.manifest.json"
+    in_memory.files[wrong] = manifest.as_bytes()
+    with pytest.raises(DamagedManifestError, match=f"wrong folder: expected in the folder of {OBJECT}, found here"):
+        in_memory.manifest(wrong)
+    assert [type(found) for _, found in in_memory.manifests()] == [DamagedManifestError, Manifest]
+
+
+def test_withdrawals(in_memory, manifest):
+    """The later one of a URL counts; a damaged one is an error, and counts as one of any manifest."""
+    one = Withdrawal("s", manifest.url_digest, "http://h/a", AT, "gone")
+    assert (list(in_memory.withdrawals()), in_memory._is_withdrawn(manifest), in_memory._is_newer(one)) == (
+        [],
+        False,
+        True,
+    )
+    in_memory.files[one.path] = one.as_bytes()
+    assert list(in_memory.withdrawals()) == [one]
+    assert in_memory._is_withdrawn(manifest)
+    assert not in_memory._is_newer(one)
+    assert in_memory._is_newer(one._replace(withdrawn_at="2026-01-03T00:00:00+00:00"))
+    in_memory.files[one.path] = b"{"
+    assert [type(found) for found in in_memory.withdrawals()] == [DamagedManifestError]
+    assert in_memory._is_withdrawn(manifest)
+    assert in_memory._is_newer(one)
+
+
+def test_why_one_could_not_be_published():
+    """An error of the system becomes one of the store; one of the store stays."""
+    failure = failure_of(OSError(28, "No space left on device"), "there")
+    assert (failure.path, failure.reason) == ("there", "No space left on device")
+    assert isinstance(failure.__cause__, OSError)
+    error = StoreError("there", "no")
+    assert failure_of(error, "elsewhere") is error

@@ -1,24 +1,10 @@
-"""The worker process: on SIGTERM it takes no new run, waits for its own runs, and then exits.
-
-    python -m airnub_prefect.worker --pool project-alpha --drain-seconds 300
-
-`prefect worker start` exits at once: runs of a process pool are killed and stay Running for ever, and a run that is
-being submitted is left without a container. Pausing the pool first would stop every other worker of it too, and the
-pause would remain if the worker is killed meanwhile. So only this worker stops polling; nothing changes on the server.
-
-Runs in containers continue without their worker. So it does not wait for them when the API is unreachable: they cannot
-end before the API is back, and the server may be waiting for the worker, since Compose starts none of the services that
-it recreates before it has stopped all of them. SIGUSR1 announces a successor: the worker then waits for the runs that
-it is submitting, and not for running ones. A second SIGTERM ends it at once.
-"""
+"""The worker process: `python -m airnub_prefect.worker --pool project-alpha`. Its class is that of the pool's type."""
 
 import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
-import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,16 +17,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.graceful_worker import (
-    FLUSH_TIMEOUT,
-    GracefulDockerWorker,
-    GracefulWorker,
-    wait_until_api_unreachable,
-)
-from airnub_prefect.worker_metrics import DiskWatch, log_failure, metrics_server, update_metrics
+from airnub_prefect.worker.drain import FLUSH_TIMEOUT, GracefulWorker, StopSignals, drain
+from airnub_prefect.worker.metrics import DiskWatch, log_failure, metrics_server, update_metrics
 
 _log = logging.getLogger("prefect.airnub.worker")
-_POLL_SECONDS = 0.2
 
 
 async def run_worker(
@@ -68,20 +48,15 @@ async def run_worker(
         work_pool_name=pool, work_queues=list(queues), limit=limit, create_pool_if_not_found=False,
         name=name or _default_name(pool, kind),
     )  # fmt: skip
-    stopping, again = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: (again if stopping.is_set() else stopping).set())
-    loop.add_signal_handler(signal.SIGUSR1, lambda: setattr(worker, "has_successor", True))
+    signals = StopSignals(worker)
     running = asyncio.create_task(worker.start(with_healthcheck=True, printer=_log.info))
     monitoring = asyncio.create_task(update_metrics(worker, pool, DiskWatch(disks)))
     monitoring.add_done_callback(log_failure)
     reconciling = asyncio.create_task(worker.reconcile_until_cancelled())
-    waiting = asyncio.create_task(stopping.wait())
+    waiting = asyncio.create_task(signals.received.wait())
     await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not running.done():
-        worker.draining = True
-        await _drain(worker, running, again, drain_seconds)
+        await drain(worker, running, signals, drain_seconds)
     runs_continue = bool(worker._started)
     for task in (waiting, monitoring, reconciling, running):
         task.cancel()
@@ -94,29 +69,9 @@ async def run_worker(
     return runs_continue
 
 
-async def _drain(worker: GracefulWorker, running: asyncio.Task[None], again: asyncio.Event, seconds: float) -> None:
-    if worker.active_runs:
-        _log.info("Draining: no new runs are taken; up to %.0f s for %d to end", seconds, worker.active_runs)
-    end = time.monotonic() + seconds
-    unreachable = asyncio.create_task(wait_until_api_unreachable()) if worker.runs_outlive_worker else None
-    while worker.active_runs and not running.done() and not again.is_set() and time.monotonic() < end:
-        if unreachable is not None and unreachable.done() and not worker.has_successor:
-            _log.warning("Draining: the API is unreachable; runs continue, and report when it is back")
-            worker.has_successor = True
-            end = min(end, time.monotonic() + FLUSH_TIMEOUT)
-        await asyncio.sleep(_POLL_SECONDS)
-    if unreachable is not None:
-        unreachable.cancel()
-    left = len(worker._submitting_flow_run_ids | worker._started)
-    if worker.active_runs:
-        _log.warning("Stopped with %d runs that have not ended", left)
-    elif left:
-        _log.info("Stopped; %d runs continue without it", left)
-
-
 def _default_name(pool: str, kind: type[GracefulWorker]) -> str:
-    if issubclass(kind, GracefulDockerWorker):
-        from airnub_prefect.docker_containers import compose_replica
+    if kind.type == "docker":
+        from airnub_prefect.worker.docker_containers import compose_replica
 
         if (number := compose_replica()) is not None:
             return f"{pool}-{number}"
@@ -137,7 +92,11 @@ async def _worker_class(pool: str) -> type[GracefulWorker]:
         raise ConfigurationError.of(
             f"work pool {pool}", f"expected a type that a worker is installed for ({types}), found {found.type!r}"
         )
-    mixin = GracefulDockerWorker if kind.type == "docker" else GracefulWorker
+    mixin = GracefulWorker
+    if kind.type == "docker":
+        from airnub_prefect.worker.docker_worker import GracefulDockerWorker
+
+        mixin = GracefulDockerWorker
     with warnings.catch_warnings():
         # Prefect warns that the new class replaces its base in the registry of worker types, which is the purpose.
         warnings.simplefilter("ignore")

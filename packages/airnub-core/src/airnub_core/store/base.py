@@ -1,15 +1,19 @@
-"""Store reader: read and validate objects, manifests and withdrawals; shared by all kinds of store."""
+"""Base of all kinds of store: the methods of a store, and the reading and validating that all kinds share.
+
+A kind of store is a subclass of `Store` with the abstract methods, such as `objects.ContentStore` (a folder) and
+`bucket_store.BucketStore` (object storage); `location.StoreLocation` opens it, and `tests/store/test_base.py` tests
+every kind.
+"""
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 from airnub_common import ALGORITHM, digest_of, hex_of
 from airnub_core.errors import DamagedManifestError, DamagedObjectError, StoreError
-from airnub_core.store.layout import SUFFIX, object_path
+from airnub_core.store.layout import SUFFIX, Staged, object_path
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal, withdrawal_path
 
@@ -20,16 +24,62 @@ Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
 
-class StoreReader(ABC):
-    """The reading methods of a `Store`, based on abstract methods for a folder or a bucket.
+@dataclass(frozen=True, slots=True)
+class PublishResult:
+    """A published object; paths are relative to the store."""
 
-    Paths are relative to the store, with `/`.
+    path: str
+    """Path of the object; its file name differs from the staged one if the bytes were stored before."""
+    manifest_path: str
+    new: bool
+    """Whether the store did not have the bytes before."""
+
+
+class Store(ABC):
+    """Stores objects by digest, with their manifests beside them. Paths are relative to the store, with `/`.
+
+    Raises:
+        StoreError, OSError: the store cannot be read or written; every method may.
     """
+
+    takes_logs: ClassVar[bool]
+    """Whether staged bodies can be made durable by write-ahead logs."""
 
     @property
     @abstractmethod
     def name(self) -> str:
         """The location of the store for messages: a folder, or the URL of a bucket."""
+
+    @abstractmethod
+    def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:
+        """Publish staged bodies durably; the store takes over their staged folders.
+
+        A URL that brings the same bytes again keeps its manifest, unless it was withdrawn in between: then the new
+        manifest replaces the old one and makes the URL current again. If it raises, no staged body is lost.
+
+        Returns:
+            One entry per body, in order: its location, or the error of this body, whose staged folder stays as it was.
+        """
+
+    @abstractmethod
+    def make_durable(self, paths: Iterable[str]) -> None:
+        """Make the objects at these paths durable, so that they survive a power loss."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End publishing, and remove what was kept for crash recovery."""
+
+    @abstractmethod
+    def has(self, path: str, size: int) -> bool:
+        """Whether an object of this size exists, as far as a cheap check shows; its bytes are not read."""
+
+    @abstractmethod
+    def withdraw(self, withdrawals: Sequence[Withdrawal]) -> None:
+        """Record withdrawals of URLs durably; the later of two withdrawals of one URL is kept."""
+
+    @abstractmethod
+    def remove(self, path: str) -> None:
+        """Remove an object or a manifest."""
 
     @abstractmethod
     def _content(self, path: str) -> bytes:
@@ -52,6 +102,7 @@ class StoreReader(ABC):
         return map(work, things)
 
     def read(self, path: str, digest: str) -> bytes:
+        """The bytes of an object; DamagedObjectError if they do not match the digest or cannot be read."""
         try:
             content = self._content(path)
         except OSError as error:
@@ -60,6 +111,7 @@ class StoreReader(ABC):
         return content
 
     def pieces(self, path: str, digest: str) -> Iterator[bytes | memoryview]:
+        """The bytes of an object in chunks of about 1 MiB; DamagedObjectError after the last if the digest differs."""
         hashed = hashlib.new(ALGORITHM)
         try:
             for piece in self._pieces(path):
@@ -70,6 +122,7 @@ class StoreReader(ABC):
         self._check(path, digest, f"{ALGORITHM}:{hashed.hexdigest()}")
 
     def digest(self, path: str) -> tuple[str, int]:
+        """Hash an object; returns digest and size in bytes. DamagedObjectError if the object is missing."""
         hashed, size = hashlib.new(ALGORITHM), 0
         try:
             for piece in self._pieces(path):
@@ -80,9 +133,11 @@ class StoreReader(ABC):
         return f"{ALGORITHM}:{hashed.hexdigest()}", size
 
     def objects(self) -> Iterator[str]:
+        """The paths of all objects, in order, without manifests."""
         return (path for path in self._paths() if not path.endswith(SUFFIX))
 
     def manifest(self, path: str) -> Manifest:
+        """The manifest at a path; DamagedManifestError if it cannot be read or does not belong there."""
         try:
             content = self._content(path)
         except OSError as error:
@@ -96,9 +151,11 @@ class StoreReader(ABC):
         return manifest
 
     def manifests(self, source: str | None = None) -> Iterator[tuple[str, Manifest | DamagedManifestError]]:
+        """The paths and contents of all manifests, in the order of their paths; damaged ones as errors."""
         return self._each(self._manifest_or_error, self._paths(source, SUFFIX))
 
     def withdrawals(self) -> Iterator[Withdrawal | DamagedManifestError]:
+        """All recorded withdrawals, in the order of their paths; damaged ones as errors."""
         found = self._each(self._withdrawal_or_error, self._withdrawal_paths())
         return (one for one in found if one is not None)
 
@@ -146,18 +203,3 @@ def failure_of(error: OSError | StoreError, place: str) -> StoreError:
     failure = StoreError.of(error, place)
     failure.__cause__ = error
     return failure
-
-
-def in_order(pool: Executor, work: Callable[[Thing], Result], things: Iterable[Thing], ahead: int) -> Iterator[Result]:
-    """Map `work` over `things` in a pool, and yield the results in order; at most `ahead` run ahead of the consumer."""
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for thing in things:
-            waiting.append(pool.submit(work, thing))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()

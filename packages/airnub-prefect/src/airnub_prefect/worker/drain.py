@@ -1,16 +1,23 @@
-"""Worker classes with graceful shutdown, mixed into the worker class of a pool's type by `worker`.
+"""Drain of a worker: on SIGTERM it takes no new run, waits for its own runs, and then exits.
 
-They also reconcile what other processes left behind: Docker containers that were created and never started, subflow
-runs whose parent has ended, and the exit of containers whose worker is gone.
+`prefect worker start` exits at once: runs of a process pool are killed and stay Running for ever, and a run that is
+being submitted is left without a container. Pausing the pool first would stop every other worker of it too, and the
+pause would remain if the worker is killed meanwhile. So only this worker stops polling; nothing changes on the server.
+
+Runs in containers continue without their worker. So it does not wait for them when the API is unreachable: they cannot
+end before the API is back, and the server may be waiting for the worker, since Compose stops all services that it
+recreates before it starts the first. SIGUSR1 announces a successor: the worker then waits for the runs that it is
+submitting, and not for running ones. A second SIGTERM ends it at once.
+
+`GracefulWorker` is mixed into the worker class of the pool's type. It also crashes orphaned subflow runs.
 """
 
 import asyncio
-import contextlib
 import logging
 import signal
 import ssl
+import time
 from base64 import b64encode
-from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -18,9 +25,9 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
-from prefect.exceptions import Abort, ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_KEY,
@@ -28,26 +35,20 @@ from prefect.settings import (
     PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
     PREFECT_API_URL,
 )
-from prefect.states import Crashed, Scheduled
-from prefect.utilities.engine import propose_state
 from prefect.workers.base import BaseWorker
 
-from airnub_prefect.subflows import crash_orphans
+from airnub_prefect.worker.subflows import crash_orphans
 
 SUBMITTING = "airnub.flow-run.submitting"
 """Event of a run whose submission takes long, such as an image pull; an automation in `configs/automations/` waits for
 it."""
-START_AGAIN = "start-again"
-"""Tag of deployments whose runs are scheduled again when their container was never started."""
-NEVER_STARTED = "Its worker died before it started."
 API_TIMEOUT = 2.0
 """Seconds that the API may take to answer whether it is there."""
 FLUSH_TIMEOUT = 5.0
 """Seconds that submissions get once the API is unreachable, and that events and the deregistration get at the end."""
 
-_ENGINE_DELAY = 0.2
+_POLL_SECONDS = 0.2
 _RECONCILE_SECONDS = 15.0
-_EXIT_REPORT_DELAY = 10.0
 _SHELL_OFFSET = 128
 _SIGNALS = {one.value: one.name for one in signal.Signals}
 
@@ -152,97 +153,49 @@ class GracefulWorker(BaseWorker[Any, Any, Any]):
             answer.raise_for_status()
 
 
-class GracefulDockerWorker(GracefulWorker):
-    """Mixin for a worker of a Docker pool."""
+class StopSignals:
+    """SIGTERM and SIGINT as events of the running loop."""
 
-    type = "graceful-docker"
-    runs_outlive_worker = True
-    pool_id: UUID
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._out_of_memory: set[UUID] = set()
-        self._reports: set[asyncio.Task[None]] = set()
-
-    async def setup(self) -> None:
-        """Follow the exits of the pool's containers, including containers that an earlier worker started."""
-        from airnub_prefect.docker_containers import ContainerExits
-
-        await super().setup()
+    def __init__(self, worker: GracefulWorker) -> None:
+        """Handle the signals of this process from now on; SIGUSR1 announces a successor to the worker."""
+        self.received = asyncio.Event()
+        self.repeated = asyncio.Event()
         loop = asyncio.get_running_loop()
-        ContainerExits(self.pool_id, lambda end: loop.call_soon_threadsafe(self._on_exit, end)).start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop)
+        loop.add_signal_handler(signal.SIGUSR1, lambda: setattr(worker, "has_successor", True))
 
-    def _on_exit(self, end: Any) -> None:
-        if end.out_of_memory:
-            self._out_of_memory.add(end.run)
-        if end.status != 0:
-            # The run's own report comes first. A run that this worker waits for is reported by Prefect's worker, unless
-            # the container was removed before it could be inspected.
-            self._keep(self._report(end, _EXIT_REPORT_DELAY if end.run in self._started else API_TIMEOUT))
+    def _on_stop(self) -> None:
+        (self.repeated if self.received.is_set() else self.received).set()
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._reports.add(task)
-        task.add_done_callback(self._reports.discard)
 
-    async def _report(self, end: Any, delay: float) -> None:
-        """Crash the run of an exited container if it is still Running after `delay` seconds."""
-        from airnub_prefect.docker_containers import DOCKER_ERRORS, has_container
+async def drain(worker: GracefulWorker, running: asyncio.Task[None], signals: StopSignals, seconds: float) -> None:
+    """Let a worker end its runs.
 
-        await asyncio.sleep(delay)
-        try:
-            run = await self.client.read_flow_run(end.run)
-            if run.state is None or not run.state.is_running() or await asyncio.to_thread(has_container, end.run):
-                return
-            message = await self.exit_message(end.run, end.status)
-            await propose_state(self.client, Crashed(message=message), flow_run_id=end.run)
-        except (Abort, ObjectNotFound):
-            return
-        except (httpx.HTTPError, PrefectHTTPStatusError, RuntimeError, *DOCKER_ERRORS) as error:
-            _log.warning(
-                "Run %s: its container ended with %d, which could not be reported: %s", end.run, end.status, error
-            )
-            return
-        _log.info("Run %r: %s", run.name, message)
-
-    async def exit_message(self, run: UUID, status: int) -> str:
-        """How the container of a run ended, as the message of its state."""
-        await asyncio.sleep(_ENGINE_DELAY)  # the engine's out-of-memory event may follow the exit
-        reason = describe_exit(status, out_of_memory=run in self._out_of_memory)
-        self._out_of_memory.discard(run)
-        return f"Its container ended with {status}: {reason}."
-
-    async def reconcile(self) -> None:
-        """Also remove containers that were never started, and end their runs."""
-        from airnub_prefect.docker_containers import DOCKER_ERRORS, remove_unstarted_containers
-
-        try:
-            removed = await asyncio.to_thread(
-                remove_unstarted_containers, self.pool_id, self.name, set(self._submitting_flow_run_ids)
-            )
-        except DOCKER_ERRORS as error:
-            raise OSError(f"the Docker engine: {error}") from error
-        for run, created in removed.items():
-            await self._end_unstarted(run, created)
-        await super().reconcile()
-
-    async def _end_unstarted(self, run_id: UUID, created: datetime) -> None:
-        from airnub_prefect.docker_containers import START_TIMEOUT
-
-        try:
-            run = await self.client.read_flow_run(run_id)
-        except ObjectNotFound:
-            return
-        if run.state is None or not run.state.is_pending():
-            return
-        if run.state.timestamp > created + START_TIMEOUT:  # it was started again since, and has a new container
-            return
-        again = START_AGAIN in run.tags
-        make = Scheduled if again else Crashed
-        with contextlib.suppress(Abort):
-            state: State[Any] = make(message=NEVER_STARTED)
-            await propose_state(self.client, state, flow_run_id=run_id)
-        _log.warning("Run %r: %s%s", run.name, NEVER_STARTED, " It is started again." if again else "")
+    Args:
+        worker: the worker, which takes no new run from now on.
+        running: its main task.
+        signals: a second SIGTERM ends the drain.
+        seconds: how long its runs may take; runs of a Docker pool continue without it after that.
+    """
+    worker.draining = True
+    if worker.active_runs:
+        _log.info("Draining: no new runs are taken; up to %.0f s for %d to end", seconds, worker.active_runs)
+    end = time.monotonic() + seconds
+    unreachable = asyncio.create_task(wait_until_api_unreachable()) if worker.runs_outlive_worker else None
+    while worker.active_runs and not running.done() and not signals.repeated.is_set() and time.monotonic() < end:
+        if unreachable is not None and unreachable.done() and not worker.has_successor:
+            _log.warning("Draining: the API is unreachable; runs continue, and report when it is back")
+            worker.has_successor = True
+            end = min(end, time.monotonic() + FLUSH_TIMEOUT)
+        await asyncio.sleep(_POLL_SECONDS)
+    if unreachable is not None:
+        unreachable.cancel()
+    left = len(worker._submitting_flow_run_ids | worker._started)
+    if worker.active_runs:
+        _log.warning("Stopped with %d runs that have not ended", left)
+    elif left:
+        _log.info("Stopped; %d runs continue without it", left)
 
 
 async def wait_until_api_unreachable() -> None:

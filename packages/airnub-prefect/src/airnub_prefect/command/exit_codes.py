@@ -1,0 +1,79 @@
+"""Exit codes of all commands, of departments and of `airnub`; and the errors of the department command.
+
+| exit code | meaning |
+|---|---|
+| 0 | completed; no more items failed than tolerated |
+| 1 | failed: too many items failed, a store or the Prefect server failed, or an object is damaged or missing |
+| 2 | invalid configuration or arguments: nothing was run, or only the other stages of a pipeline |
+| 130 | interrupted by Ctrl-C or SIGTERM; stored items are safe |
+
+Any other error of a flow is printed with its traceback, and the exit code is 1.
+
+`airnub_cli.commands` has for each command of `airnub` when it fails. docs/reference.md has the same tables, generated
+from both.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import click
+
+from airnub_prefect.dotenv_file import require_readable
+from airnub_prefect.errors import ArgumentError, ConfigurationError, ServerUnreachableError
+
+COMPLETED = 0
+FAILED = 1
+INVALID = 2
+"""Click uses the same for invalid arguments."""
+INTERRUPTED = 130
+"""As in shells: 128 and the number of SIGINT."""
+
+MEANINGS = {
+    COMPLETED: "success; also of a command that found nothing to do",
+    FAILED: "failure, or something wrong was found; see below",
+    INVALID: "the command, its arguments or the configuration are invalid; nothing was changed",
+    INTERRUPTED: "a department's command was interrupted with Ctrl-C; stored items are safe",
+}
+FAILURES = {
+    "every command": "the store, a dataset or the Prefect server cannot be read or written",
+    "demo, run": "more items or datasets failed than the settings tolerate",
+    "housekeeping": "something could not be cleaned up",
+    "store ls, show, log, forget": "the store does not have what was named, or a manifest is damaged",
+    "store verify, reindex": "an object or a manifest is damaged",
+}
+"""When a department's command ends with `FAILED`."""
+
+
+def exit_with(work: Callable[[], int]) -> NoReturn:
+    """Run a command, print its error if it raises one, and exit with its code."""
+    # No telemetry; otherwise Prefect prints a notice about it into the progress of the first command.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    try:
+        require_readable()
+        code = work()
+    except ArgumentError as error:
+        click.secho(str(error), err=True, fg="red")
+        code = INVALID
+    except ConfigurationError as error:
+        count = len(error.mistakes)
+        click.secho(
+            f"{error}\n{count} mistake{'s' * (count > 1)} in the configuration; nothing was run.", err=True, fg="red"
+        )
+        code = INVALID
+    except ServerUnreachableError as error:
+        click.secho(str(error), err=True, fg="red")
+        code = FAILED
+    except KeyboardInterrupt:
+        click.echo("Interrupted. Stored items are safe; run it again for the rest.", err=True)
+        code = INTERRUPTED
+    except Exception as error:
+        # Imported here, since slow imports come after the start of the embedded server.
+        from airnub_core import IngestError
+
+        if not isinstance(error, IngestError):
+            raise
+        click.secho(str(error), err=True, fg="red")
+        code = FAILED
+    sys.exit(code)
