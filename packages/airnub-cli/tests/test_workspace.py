@@ -1,6 +1,7 @@
 """The workspace: its members, and whether their departments are installed."""
 
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -75,6 +76,42 @@ def test_members_that_are_not_installed_can_be_imported_meanwhile(checkout, monk
             assert sys.path == [*before, str(folder)]
     assert sys.path == before
     del sys.modules["top_one"]
+
+
+@pytest.mark.parametrize("earlier", ["two_places.py", "two_places/__init__.py"])
+def test_a_package_is_imported_from_the_first_folder_that_has_it(tmp_path, monkeypatch, earlier):
+    """As Python does it: of two on the path, and where a folder without `__init__.py` comes first."""
+    for name in (f"first/{earlier}", "later/two_places/__init__.py", "later/spread/__init__.py", "first/spread/a.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "first")
+    try:
+        with importable([tmp_path / "later"]):
+            assert __import__("two_places").__file__ == str(tmp_path / "first" / earlier)
+            assert __import__("spread").__file__ == str(tmp_path / "later" / "spread" / "__init__.py")
+    finally:
+        for name in ("two_places", "spread"):
+            sys.modules.pop(name, None)
+
+
+def test_folders_of_other_packages_are_not_searched(tmp_path, monkeypatch):
+    """With hundreds of departments on the path, a search of their folders takes longer than the import."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "last" / "at_the_end").mkdir(parents=True)
+    (tmp_path / "last" / "at_the_end" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "first")
+    before, searched = list(sys.meta_path), []
+
+    class Searched:
+        def find_spec(self, name, _target=None):
+            searched.append(name)
+
+    with importable([tmp_path / "last"]):
+        monkeypatch.setitem(sys.path_importer_cache, str(tmp_path / "first"), Searched())
+        assert find_spec("at_the_end").origin == str(tmp_path / "last" / "at_the_end" / "__init__.py")
+        assert find_spec("nowhere_at_all") is None
+    assert searched == ["nowhere_at_all"]
+    assert sys.meta_path == before
 
 
 def test_departments_that_are_not_installed_are_named_with_the_command(checkout, monkeypatch):

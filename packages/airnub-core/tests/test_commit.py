@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from answers import answered, requested
@@ -155,7 +156,7 @@ def test_what_cannot_be_stored_keeps_nothing_else_from_it(opened, arrived, tmp_p
 def test_a_batch_that_the_disk_does_not_take_is_an_error_of_the_store(opened, arrived):
     """Nothing of it is called stored."""
     arrival = arrived(b"1")
-    in_the_way = arrival.staged.home / "redo-1.json"
+    in_the_way = Path(arrival.staged.home, "redo-1.json")
     in_the_way.mkdir()
     with pytest.raises(StoreError, match=in_the_way.name):
         commit_batch(*opened, [arrival])

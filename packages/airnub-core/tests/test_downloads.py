@@ -43,7 +43,7 @@ def downloads(opened, network, told):
 
     def make(*, network=network, force=False, processes=1, index=opened.index, on_outcomes=told.extend):
         logged = opened.store.takes_logs
-        setting = DownloaderConfig(opened.staging.folder, opened.hidden, network.connections, "tests/1", logged)
+        setting = DownloaderConfig(opened.staging.folder, opened.partials, network.connections, "tests/1", logged)
         clients.append(Client(setting.user_agent, setting.connections))
         return Downloads(
             store=opened.store,

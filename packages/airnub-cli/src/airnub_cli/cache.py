@@ -11,15 +11,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import airnub_cli
 import airnub_prefect
-from airnub_cli.workspace import Member, Workspace
+from airnub_cli.workspace import Member, Workspace, importable_names
 from airnub_common import write_atomic
 
 CACHE = "AIRNUB_CACHE"
@@ -35,7 +35,7 @@ _OURS = {"airnub_cli", "airnub_common", "airnub_core", "airnub_prefect"}
 def machinery() -> str:
     """A digest of what does the work: this command, Python, what is installed, and our part of the environment."""
     own = [read_tree(Path(str(module.__file__)).parent) for module in (airnub_cli, airnub_prefect)]
-    installed = sorted({name for _, names in _importable() for name in names if name.endswith(".dist-info")})
+    installed = sorted({name for _, names in importable_names() for name in names if name.endswith(".dist-info")})
     said = sorted(f"{name}={value}" for name, value in _environment() if name.startswith(_SAID))
     return digest_of(sys.version, *(one.digest if one else os.urandom(8).hex() for one in own), *installed, *said)
 
@@ -52,9 +52,16 @@ def digest_of(*parts: str) -> str:
 class Fingerprints:
     """Those of one workspace; what is read of it is taken as not changing meanwhile."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Nothing is read yet."""
+    def __init__(self, workspace: Workspace, environment: Mapping[str, str] | None = None) -> None:
+        """Nothing is read yet.
+
+        Args:
+            workspace: the checkout.
+            environment: of this command as it started; default: the present one. Modules may change it when they are
+                imported, as polars does.
+        """
         self._workspace = workspace
+        self._environment = "\n".join(sorted(f"{name}={value}" for name, value in _environment(environment)))
         self._known: dict[str, Tree | None] = {}
         self._trees: dict[Path, Tree | None] = {}
 
@@ -104,21 +111,10 @@ class Fingerprints:
         """Where each module is found first."""
         wanted = {member.module for member in self._workspace.members.values()}
         places: dict[str, Path] = {}
-        for folder, names in _importable():
+        for folder, names in importable_names():
             for name in wanted.intersection(names):
-                places.setdefault(name, folder)
+                places.setdefault(name, Path(folder))
         return places
-
-    @cached_property
-    def _environment(self) -> str:
-        return "\n".join(sorted(f"{name}={value}" for name, value in _environment()))
-
-
-def _importable() -> Iterator[tuple[Path, list[str]]]:
-    """The folders that Python imports from, in their order, and what lies in each."""
-    for folder in dict.fromkeys(Path(entry or ".") for entry in sys.path):
-        if folder.is_dir():
-            yield folder, os.listdir(folder)  # noqa: PTH208  # several times as fast, and names are all we need
 
 
 class Tree:
@@ -151,16 +147,49 @@ def _add(found: Tree, folder: str, place: str) -> bool:
             if entry.name != "__pycache__" and not _add(found, entry.path, f"{place}{entry.name}/"):
                 return False
             continue
-        content = Path(entry.path).read_bytes()
+        content = read_content(entry.path)
         name = f"{place}{entry.name}".encode()
-        found.whole.update(len(name).to_bytes(8, "big") + name + len(content).to_bytes(8, "big") + content)
-        if not found.looks and entry.name.endswith(".py"):
-            found.looks = any(word in content for word in _LOOKS)
+        found.whole.update(len(name).to_bytes(8, "big") + name + content.digest)
+        found.looks = found.looks or content.looks
     return True
 
 
-def _environment() -> list[tuple[str, str]]:
-    return [(name, value) for name, value in os.environ.items() if name != CACHE and name not in _SHELL]
+class Content(NamedTuple):
+    """What is known of a file's content."""
+
+    digest: bytes
+    """SHA-256."""
+    looks: bool
+    """Whether it is Python that looks at the environment."""
+
+
+_SETTLED = 2_000_000_000
+"""Nanoseconds after which a further change of a file shows in its times, on any file system."""
+_contents: dict[str, tuple[tuple[int, ...], Content]] = {}
+
+
+def read_content(path: str) -> Content:
+    """Read a file, or recall it if this process has read it and its times, size and inode are the same.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    stat = os.stat(path)  # noqa: PTH116  # for tens of thousands of files; `Path` takes several times as long
+    now = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    before, known = _contents.get(path, (None, None))
+    if known is not None and before == now:
+        return known
+    with open(path, "rb") as file:  # noqa: PTH123  # as above
+        content = file.read()
+    found = Content(hashlib.sha256(content).digest(), path.endswith(".py") and any(word in content for word in _LOOKS))
+    if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) > _SETTLED:
+        _contents[path] = now, found
+    return found
+
+
+def _environment(given: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    values = os.environ if given is None else given
+    return [(name, value) for name, value in values.items() if name != CACHE and name not in _SHELL]
 
 
 DAYS = 14

@@ -89,7 +89,29 @@ def test_a_file_that_is_saved_during_the_check(run, house, monkeypatch, tmp_path
         return []
 
     digests = {"one": "first", "two": "second"}
-    monkeypatch.setattr(command, "checkout_digest", lambda root: digests[edited.read_text()])
+    monkeypatch.setattr(command, "checkout_digest", lambda *_: digests[edited.read_text()])
     monkeypatch.setattr(runner, "check_everything", check)
     assert CliRunner().invoke(main, ["check"]).exit_code == 0
     assert Cache.of_user().get("of-tests", "digest") == (None if is_saved else "right")
+
+
+def test_a_module_that_changes_the_environment(run, house, monkeypatch, tmp_path):
+    """As polars does when it is imported: the checkout is the same, and its results are cached."""
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    monkeypatch.delenv("SET_BY_A_MODULE", raising=False)
+    seen = []
+
+    def check(root, cache):
+        cache.put("of-tests", "digest", "right")
+        monkeypatch.setenv("SET_BY_A_MODULE", "1")
+        return []
+
+    def digest(root, environment):
+        seen.append(environment.get("SET_BY_A_MODULE"))
+        return f"digest {seen[-1]}"
+
+    monkeypatch.setattr(command, "checkout_digest", digest)
+    monkeypatch.setattr(runner, "check_everything", check)
+    assert CliRunner().invoke(main, ["check"]).exit_code == 0
+    assert seen == [None, None]
+    assert Cache.of_user().get("of-tests", "digest") == "right"

@@ -235,7 +235,7 @@ class CommitQueue:
     @property
     def has_failed(self) -> bool:
         """Whether something could not be committed; `close` raises why."""
-        return self._thread.has_failed
+        return self._thread.error is not None
 
     def add(self, response: Response) -> None:
         """Add the response of a request; an error is reported at once, unless the URL may be withdrawn for it."""

@@ -1,6 +1,7 @@
 """Concurrency: run coroutines together, wait for threads when cancelled, and map over a pool in order."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor, Future
@@ -32,16 +33,30 @@ async def in_thread(work: Callable[[], Result], stop: Callable[[], None] = lambd
     When the waiting task is cancelled, even repeatedly, `stop` is called and the work ends before `CancelledError` is
     raised, so that no resource is closed while the thread uses it.
     """
-    # A future, not a task: a loop that is ended by a signal cancels all its tasks.
-    running = asyncio.get_running_loop().run_in_executor(None, work)
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001  # raised below
+            errors.append(error)
+        loop.call_soon_threadsafe(ended.set)
+
+    # Not a task, since a loop that is ended by a signal cancels all its tasks.
+    threading.Thread(target=run, name="airnub-work").start()
     try:
-        return await asyncio.shield(running)
+        await ended.wait()
     finally:
-        if not running.done():
+        if not ended.is_set():
             stop()
-        while not running.done():
+        while not ended.is_set():
             with suppress(asyncio.CancelledError):
-                await asyncio.wait([running])
+                await ended.wait()
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def in_order(pool: Executor, work: Callable[[Thing], Result], things: Iterable[Thing], ahead: int) -> Iterator[Result]:

@@ -1,8 +1,9 @@
 """Dispatcher: choose the next items to request, look them up in the index, and lease them from other workers."""
 
 import random
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
+from math import inf
 from sys import intern
 from time import monotonic
 
@@ -52,7 +53,7 @@ class Leases:
             force: treat every URL as leased by this worker.
         """
         self._index, self._force = index, force
-        self._renew_at = 0.0
+        self._renew_at = inf
 
     def claim(self, url_digests: Collection[str]) -> set[str]:
         """Lease these URLs, and return those that were not leased by a different worker."""
@@ -109,7 +110,7 @@ class Dispatcher:
         self._begun = self._all_dealt = False
         first = random.randrange(len(items)) if index.shared else 0  # noqa: S311  # no secret
         self._hosts = [intern(host_of(item.url)) for item in items]
-        self._in_flight: Counter[str] = Counter()
+        self._in_flight: defaultdict[str, int] = defaultdict(int)
         self._limits: dict[int, Limits] = {}
         self._queue([*range(first, len(items)), *range(first)])
 

@@ -4,9 +4,9 @@ They run in a thread of their own, beside the event loop of the caller.
 """
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from airnub_core.commit import BATCH, CommitQueue
 from airnub_core.dispatcher import Dispatcher
@@ -49,12 +49,12 @@ class Downloads:
     """Called with outcomes as soon as they are final, from any thread."""
     client: Client
     """The HTTP client of this process."""
-    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
+    _stopping: bool = field(default=False, init=False)
     _pool: WorkerPool | None = field(default=None, init=False)
 
     def stop(self) -> None:
         """Cancel open requests; completed responses are committed, and `run` returns soon."""
-        self._stopping.set()
+        self._stopping = True
         if self._pool is not None:
             self._pool.stop()
 
@@ -92,25 +92,20 @@ class Downloads:
         return commits.outcomes
 
     def _work(self, pool: WorkerPool, dispatcher: Dispatcher, commits: CommitQueue) -> None:
-        if self._stopping.is_set():
+        if self._stopping:
             pool.stop()
         broken: IngestError | None = None
-        _dispatch(dispatcher, commits)
-        for packet in pool.results():
+        nothing: list[Result] = []
+        # The first jobs are dispatched before there are results.
+        for packet in chain([nothing], pool.results()):
             broken = _take(packet, dispatcher, commits) or broken
             if broken is not None or commits.has_failed:
                 pool.stop()
-            elif not self._stopping.is_set() and not commits.is_behind:
-                _dispatch(dispatcher, commits)
+            elif not self._stopping and not commits.is_behind and (done := dispatcher.dispatch()):
+                commits.report(list(done), list(done.values()))
             commits.commit_due(now=dispatcher.waits_for_others)
         if broken is not None:
             raise broken
-
-
-def _dispatch(dispatcher: Dispatcher, commits: CommitQueue) -> None:
-    done = dispatcher.dispatch()
-    if done:
-        commits.report(list(done), list(done.values()))
 
 
 def _take(packet: Sequence[Result], dispatcher: Dispatcher, commits: CommitQueue) -> IngestError | None:

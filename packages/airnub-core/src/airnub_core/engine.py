@@ -87,7 +87,7 @@ class Engine:
         self.network = network
         self._run = Run(run or uuid4().hex, time_of(opened.index))
         self._config = DownloaderConfig(
-            opened.staging.folder, opened.hidden, network.connections, user_agent, opened.store.takes_logs
+            opened.staging.folder, opened.partials, network.connections, user_agent, opened.store.takes_logs
         )
         self._http_client: Client | None = None
         self._fetcher: Fetcher | None = None
@@ -404,7 +404,7 @@ class Engine:
         if self._fetcher is None:
             from airnub_core.http.fetcher import Fetcher
 
-            self._fetcher = Fetcher(self._http(), self._config.staging, self._config.hidden)
+            self._fetcher = Fetcher(self._http(), self._config.staging, self._config.partials)
         return self._fetcher
 
 

@@ -69,6 +69,17 @@ def test_requests_end_in_their_sinks(ask, server):
     assert (good.sink.content, bad.sink.error.status) == (b"fine", 404)
 
 
+def test_an_idle_handle_has_no_transfer(client, ask, server):
+    """Neither a request nor its response is kept until the next one."""
+    done, over = ask(server.url("told")), threading.Event()
+    assert done.sink.ended.wait(20)
+    client.call(over.set)
+    assert over.wait(20)
+    [handle] = client._idle
+    assert not hasattr(handle, "transfer")
+    assert not hasattr(handle, "answer")
+
+
 def test_a_client_that_shares_its_limits(client, ask, server):
     """It keeps to its part of the connections until it is alone again."""
     client.share(2)
@@ -108,7 +119,7 @@ def test_a_fault_in_the_loop_reaches_all_that_wait(client, job, server):
     seen, crashed = [], threading.Event()
 
     class Watcher:
-        def look(self, _now, *, is_idle):
+        def look(self, _now):
             """Raise."""
             raise LookupError("a fault")
 

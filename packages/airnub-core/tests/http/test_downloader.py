@@ -17,7 +17,7 @@ from airnub_core.http.request import Response
 from airnub_core.sample_site import Reply
 from airnub_core.store.clock import elapsed
 from airnub_core.store.manifest import Manifest
-from airnub_core.store.partials import WORTH_RESUMING
+from airnub_core.store.partials import WORTH_RESUMING, Partials
 from airnub_core.store.write_ahead_log import logs_in, read_log
 
 MIB = 1024 * 1024
@@ -35,7 +35,7 @@ def running(tmp_path, staging_folder, packets):
 
     @contextmanager
     def run(on_results=packets.append, **options):
-        config = DownloaderConfig(staging_folder, tmp_path / "hidden", 8, "tests/1", memory=4 * MIB)
+        config = DownloaderConfig(staging_folder, Partials(tmp_path / "hidden"), 8, "tests/1", memory=4 * MIB)
         downloader = Downloader(config._replace(**options), on_results)
         thread = threading.Thread(target=downloader.finish)
         thread.start()
@@ -258,7 +258,7 @@ def test_a_client_that_has_ended_ends_it(tmp_path, staging_folder, packets, job,
 
     if not is_at_work:
         end()
-    config = DownloaderConfig(staging_folder, tmp_path / "hidden", 8, "tests/1", memory=4 * MIB)
+    config = DownloaderConfig(staging_folder, Partials(tmp_path / "hidden"), 8, "tests/1", memory=4 * MIB)
     ended, errors = [], []
     downloader = Downloader(config, packets.append, client, lambda: ended.append(True))
 

@@ -43,6 +43,7 @@ from airnub_core.http.limits import MAX_INTERIM
 from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed
 from airnub_core.store.manifest import Manifest
+from airnub_core.store.partials import Partials
 from airnub_core.store.staging import Staging
 
 MIB = 1024 * 1024
@@ -55,7 +56,7 @@ async def requesting(folder, connections=8):
     """Requests that are staged in a folder, and the folder."""
     with Staging(folder / "staging") as staging:
         client = Client("tester/1", connections)
-        requests = Fetcher(client, staging.folder, folder / "hidden")
+        requests = Fetcher(client, staging.folder, Partials(folder / "hidden"))
         try:
             yield requests, staging
         finally:

@@ -78,7 +78,7 @@ def test_small_bodies_are_logged(logging_landing, reported_by_sink, staging_fold
     logging_landing.flush()
     staged = {result.staged.size: result.staged for result in reported_by_sink}
     assert {size: one.is_logged for size, one in staged.items()} == {0: True, 3: True, SMALL: True, SMALL + 1: False}
-    [log] = logs_in(staging_folder)
+    [log] = map(Path, logs_in(staging_folder))
     logged = {len(entry.content): entry for entry in read_log(log)}
     assert set(logged) == {0, 3, SMALL}
     for size, entry in logged.items():
@@ -141,7 +141,7 @@ def test_who_comes_later_has_a_folder_of_its_own(file_sink, reported_by_sink, st
         one.close()
     folders = [Path(result.staged.folder).relative_to(staging_folder).as_posix() for result in reported_by_sink]
     assert folders == ["a/1", "a2/1", "a3/1"]
-    assert [path.name for path in logs_in(staging_folder)] == ["a2-000001.log", "a3-000001.log"]
+    assert [Path(path).name for path in logs_in(staging_folder)] == ["a2-000001.log", "a3-000001.log"]
 
 
 def test_what_is_given_up_leaves_nothing(file_sink, reported_by_sink, staging_folder):

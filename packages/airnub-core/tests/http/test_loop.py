@@ -19,10 +19,6 @@ class Several(Loop):
         self.ends, self.bodies, self.all_ended = {}, {}, threading.Event()
         self.waiting, self.asked, self.given_up = [], {}, False
 
-    @property
-    def is_idle(self):
-        return not self.asked
-
     def ask(self, *urls):
         """All at once; what came of each."""
         self.ends, self.all_ended = {}, threading.Event()
@@ -30,7 +26,8 @@ class Several(Loop):
         assert self.all_ended.wait(20)
         return self.ends
 
-    def start_due(self):
+    def start_due(self, now):
+        del now
         for url in self.waiting:
             curl, body = pycurl.Curl(), []
             curl.setopt(pycurl.URL, url)
@@ -38,9 +35,6 @@ class Several(Loop):
             self.asked[curl] = url, body
             self.multi.add_handle(curl)
         self.waiting = []
-
-    def due(self, now):
-        del now
         return inf
 
     def ended(self, curl, code, message):
@@ -143,9 +137,9 @@ def test_watchers_look_at_each_turn(loop):
     looks, enough = [], threading.Event()
 
     class Watcher:
-        def look(self, now, *, is_idle):
+        def look(self, now):
             """Soon again."""
-            looks.append((now, is_idle))
+            looks.append(now)
             if len(looks) == 3:
                 loop.unwatch(self)
                 enough.set()
@@ -154,7 +148,7 @@ def test_watchers_look_at_each_turn(loop):
     loop.call(lambda: loop.watch(Watcher()))
     assert enough.wait(20)
     sleep(0.05)
-    assert [is_idle for _, is_idle in looks] == [True] * 3
+    assert len(looks) == 3
 
 
 def test_sockets_are_ready_for_what_was_asked_for(turns, pair):

@@ -22,10 +22,7 @@ class One:
 
 def started(schedule, now=0.0):
     """All that may start now, by name."""
-    found = []
-    while (one := schedule.next(now)) is not None:
-        found.append(one)
-    return "".join(one.name for one in found)
+    return "".join(one.name for one in schedule.due(now))
 
 
 def scheduled(*all_of, connections=10):
@@ -130,7 +127,7 @@ def test_no_limit_is_ever_exceeded_and_all_have_their_turn(connections, asked, c
             schedule.add(one)
     done, choices = [], iter(choices)
     while len(done) < len(ones):
-        while (one := schedule.next(now)) is not None:
+        for one in schedule.due(now):
             active.append(one)
             at_once = Counter((each.host, each.per_host) for each in active)
             assert len(active) <= connections

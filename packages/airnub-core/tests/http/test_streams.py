@@ -113,10 +113,10 @@ def test_what_comes_slowly_is_handed_over_after_a_moment(monkeypatch):
 
     async def work(sink, client, _ends):
         sink.body(lambda: RECEIVED).write(b"slow")
-        assert 0 < sink.look(now[0], is_idle=True) <= 0.1
-        assert sink.look(now[0] + 0.1, is_idle=True) == inf
+        assert 0 < sink.look(now[0]) <= 0.1
+        assert sink.look(now[0] + 0.1) == inf
         assert await sink.head is RECEIVED
-        assert (sink.look(now[0], is_idle=True), client.watched) == (inf, [])
+        assert (sink.look(now[0]), client.watched) == (inf, [])
 
     streaming(work)
 

@@ -18,6 +18,7 @@ from airnub_core.http import worker_pool as pool_module
 from airnub_core.http.client import Client
 from airnub_core.http.downloader import DownloaderConfig
 from airnub_core.http.worker_pool import WorkerPool
+from airnub_core.store.partials import Partials
 
 MIB = 1024 * 1024
 
@@ -25,7 +26,7 @@ MIB = 1024 * 1024
 @pytest.fixture
 def setting(staging_folder, tmp_path):
     """Of a pool in the test's own folder."""
-    return DownloaderConfig(staging_folder, tmp_path / "hidden", 4, "tests/1")
+    return DownloaderConfig(staging_folder, Partials(tmp_path / "hidden"), 4, "tests/1")
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_who_has_started_says_so(setting, job, server, client):
     """With an empty packet, and then has no job; one alone has started at once."""
     with WorkerPool(setting, 1, client) as pool:
         assert pool.has_idle
-    with WorkerPool(setting._replace(hidden=setting.hidden / "other"), 2, client) as pool:
+    with WorkerPool(setting._replace(partials=Partials(setting.staging / "hidden")), 2, client) as pool:
         pool.add([job(server.url("held", until=2), 0)])
         assert not pool.has_idle
         packets = pool.results()
@@ -431,11 +432,12 @@ from airnub_core.http.client import Client
 from airnub_core.http.downloader import DownloaderConfig
 from airnub_core.http.worker_pool import WorkerPool
 from airnub_core.http.request import Request
+from airnub_core.store.partials import Partials
 
 staging, *urls = sys.argv[1:]
 limits = NetworkSettings(allow_private_hosts=True).limits()
 client = Client("me", 4)
-with WorkerPool(DownloaderConfig(Path(staging), Path(staging, "hidden"), 4, "me"), 2, client) as pool:
+with WorkerPool(DownloaderConfig(Path(staging), Partials(Path(staging, "hidden")), 4, "me"), 2, client) as pool:
     for number, url in enumerate(urls):
         next(packet for packet in pool.results() if pool.has_idle)
         pool.add([Request(number, "s", url, "0" * 64, limits)])

@@ -12,6 +12,7 @@ from airnub_core.http import workers
 from airnub_core.http.downloader import DownloaderConfig
 from airnub_core.http.request import Response
 from airnub_core.http.workers import CLOSE, STOP, Ended, ProcessWorker
+from airnub_core.store.partials import Partials
 from airnub_core.store.write_ahead_log import logs_in, read_log
 
 
@@ -19,7 +20,7 @@ from airnub_core.store.write_ahead_log import logs_in, read_log
 def worker(tmp_path, staging_folder):
     """Start one; it is told its settings unless others are given."""
     started = []
-    config = DownloaderConfig(staging_folder, tmp_path / "hidden", 2, "tests/1", prefix="b", memory=1)
+    config = DownloaderConfig(staging_folder, Partials(tmp_path / "hidden"), 2, "tests/1", prefix="b", memory=1)
 
     def start(**more):
         command = [sys.executable, "-P", "-c", "from airnub_core.http.workers import main; main()"]
@@ -149,7 +150,7 @@ def test_output_that_cannot_be_read_is_that_of_a_lost_process(tmp_path, monkeypa
         workers, "_COMMAND", f"import os, sys; sys.stdin.buffer.read(1); os.write(1, {output}); os._exit(3)"
     )
     sent = SimpleQueue()
-    config = DownloaderConfig(tmp_path, tmp_path / "hidden", 2, "tests/1", prefix="b", memory=1)
+    config = DownloaderConfig(tmp_path, Partials(tmp_path / "hidden"), 2, "tests/1", prefix="b", memory=1)
     worker = ProcessWorker(config, sent.put)
     assert sent.get(timeout=20) == Ended(3)
     worker.join()

@@ -91,7 +91,7 @@ def synced(request, monkeypatch):
     elif durability._syncfs is None:
         pytest.skip("only Linux can sync a whole file system")
     monkeypatch.setattr(durability, "_sync_file_system", lambda _root: paths.append(None))
-    monkeypatch.setattr(durability, "_sync", paths.append)
+    monkeypatch.setattr(durability, "_sync", lambda path: paths.append(Path(path)))
     return paths
 
 

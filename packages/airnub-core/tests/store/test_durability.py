@@ -1,6 +1,7 @@
 """Durability. That bytes survive a power loss cannot be seen from here; that they are asked to, and refused, can."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_file_by_file_where_the_system_has_no_syncfs(written):
 def test_files_are_synced_before_the_folders_that_name_them(written, monkeypatch):
     """Each as it was given, and no folder but those."""
     synced = []
-    monkeypatch.setattr(durability, "_sync", synced.append)
+    monkeypatch.setattr(durability, "_sync", lambda path: synced.append(Path(path)))
     durability.sync_each([written.parent, written, written.parent.parent])
     assert set(synced[:2]) == {written / "a", written / "b"}
     assert synced[2:] == [written.parent, written, written.parent.parent]
@@ -58,7 +59,7 @@ def test_what_is_not_there_cannot_be_made_durable(tmp_path):
 def test_of_a_folder_the_entries_alone(written, monkeypatch):
     """Not the files in it; and a folder that is named twice is synced once."""
     synced = []
-    monkeypatch.setattr(durability, "_sync", synced.append)
+    monkeypatch.setattr(durability, "_sync", lambda path: synced.append(Path(path)))
     durability.sync_each([written / "a", written.parent], [written, written.parent])
     assert synced == [written / "a", written.parent, written]
 
@@ -67,7 +68,7 @@ def test_folders_with_those_that_name_them(tmp_path):
     """Each once, however many paths share it."""
     paths = [str(tmp_path / "s" / "ab" / digest) for digest in ("1", "2")]
     found = list(with_parents(paths, above=2))
-    assert found == [tmp_path / one for one in ("s/ab/1", "s/ab", "s", "s/ab/2")]
+    assert found == [str(tmp_path / one) for one in ("s/ab/1", "s/ab", "s", "s/ab/2")]
 
 
 @pytest.fixture

@@ -254,7 +254,7 @@ def test_what_is_logged_takes_a_sync_of_its_log_alone(store, stage_logged, stagi
     """At first also of the folders that name it; and no list is written."""
     published = store.publish([stage_logged(b"1"), stage_logged(b"2", url="http://h/b")])
     assert [one.new for one in published] == [True, True]
-    [log] = logs_in(staging.folder)
+    [log] = map(Path, logs_in(staging.folder))
     above = [log.parent, *log.parents[1:5]]
     assert above[-1] == store.root
     assert synced[0] == log
@@ -311,7 +311,7 @@ def test_a_claim_that_is_logged(store, publish, stage_logged, log, staging):
     [published] = store.publish([claim])
     assert (published.new, published.path) == (False, f"{FOLDER}/a.csv")
     assert not Path(claim.folder).exists()
-    [path] = logs_in(staging.folder)
+    [path] = map(Path, logs_in(staging.folder))
     assert [Manifest.parse(entry.manifest, "").url for entry in read_log(path)] == ["http://h/b"]
 
 
@@ -326,7 +326,7 @@ def test_a_batch_of_which_one_is_not_logged(store, stage, stage_logged, staging,
         folders = [Path(one.folder) for one in batch]
         files = {folder / name for folder in folders for name in ("a.csv", "a.csv.manifest.json")}
         home = staging.folder
-        wanted = {*folders, *files, home, home / "own", home / "redo-1.json", *logs_in(home)}
+        wanted = {*folders, *files, home, home / "own", home / "redo-1.json", *map(Path, logs_in(home))}
         assert wanted <= set(synced)
         assert {path for path in synced if path.suffix == ""} <= wanted | {home / "lock"}
 
@@ -354,13 +354,13 @@ def test_logs_that_are_many_are_made_needless(store, stage_logged, staging, sync
     early = [stage_logged(b"early %d" % number, url=f"http://h/early/{number}") for number in range(2)]
     for number in range(2):
         store.publish([stage_logged(b"%d" % number, url=f"http://h/{number}")])
-    assert [path.name for path in logs_in(staging.folder)] == [f"own-00000{number}.log" for number in range(1, 5)]
+    assert [Path(path).name for path in logs_in(staging.folder)] == [f"own-00000{number}.log" for number in range(1, 5)]
     assert None not in synced
     synced.clear()
     last = stage_logged(b"last", url="http://h/last")
     renamed = {path.parent for path in map(store.root.joinpath, store.objects())}
     store.publish([last])
-    assert [path.name for path in logs_in(staging.folder)] == ["own-000005.log"]
+    assert [Path(path).name for path in logs_in(staging.folder)] == ["own-000005.log"]
     if None not in synced:
         assert {*renamed, *(Path(one.folder) for one in [*early, last]), staging.folder / "own"} <= set(synced)
     # They have no log any more: a list says that they are published.

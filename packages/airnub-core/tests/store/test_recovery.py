@@ -373,7 +373,7 @@ def test_what_is_staged_in_part_is_whole_in_the_log(store, stage_logged, taken_u
 def test_what_is_cut_in_the_log_is_left(store, logged, staging, taken_up):
     """It was reported by nobody; all before it is taken up."""
     lose_all(store.root, logged)
-    [log] = logs_in(staging.folder)
+    [log] = map(Path, logs_in(staging.folder))
     log.write_bytes(log.read_bytes()[:-1])
     assert set(taken_up()) == {URL, OTHER}
 
@@ -382,7 +382,7 @@ def test_what_is_cut_in_the_log_is_left(store, logged, staging, taken_up):
 def test_what_is_damaged_in_the_log_is_left(store, logged, staging, taken_up, what):
     """Bytes that are not those of their digest, and what is no manifest, are not believed."""
     lose_all(store.root, logged)
-    [log] = logs_in(staging.folder)
+    [log] = map(Path, logs_in(staging.folder))
     content = log.read_bytes()
     last = content.rindex(what)
     log.write_bytes(content[:last] + bytes(len(what)) + content[last + len(what) :])

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -35,7 +36,7 @@ def entries_in(staging):
 
 def names(logs):
     """Without their folder."""
-    return [log.name for log in logs]
+    return [Path(log).name for log in logs]
 
 
 def test_what_was_appended_is_read(log, tmp_path):
@@ -73,8 +74,8 @@ def test_a_cut_at_every_byte(log, tmp_path):
     ends = []
     for entry in ENTRIES:
         write(log, [entry])
-        ends.append(logs_in(tmp_path)[0].stat().st_size)
-    [path] = logs_in(tmp_path)
+        ends.append(Path(logs_in(tmp_path)[0]).stat().st_size)
+    [path] = map(Path, logs_in(tmp_path))
     whole = path.read_bytes()
     for cut in range(len(whole) + 1):
         path.write_bytes(whole[:cut])
@@ -96,7 +97,7 @@ def test_zeros_at_the_end(log, tmp_path, kept, zeros):
 def test_zeros_in_an_entry_leave_the_others(log, tmp_path):
     """It has its length; whoever reads it looks whether its bytes are those of its digest."""
     write(log, ENTRIES)
-    [path] = logs_in(tmp_path)
+    [path] = map(Path, logs_in(tmp_path))
     content = path.read_bytes()
     path.write_bytes(content.replace(ENTRIES[2].content, bytes(len(ENTRIES[2].content)), 1))
     found = list(read_log(path))

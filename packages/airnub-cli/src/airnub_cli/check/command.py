@@ -57,7 +57,8 @@ def check(form: Format, no_cache: bool) -> None:
 
 
 def _check(root: Path, cache: Cache) -> list[Diagnostic]:
-    digest = None if cache is NO_CACHE else checkout_digest(root)
+    environment = dict(os.environ)  # modules may change it when they are imported
+    digest = None if cache is NO_CACHE else checkout_digest(root, environment)
     if (known := recall_check(cache, digest)) is not None:
         return known
     # It brings Pydantic, and Prefect where something is to be imported.
@@ -68,7 +69,7 @@ def _check(root: Path, cache: Cache) -> list[Diagnostic]:
     with redirect_stdout(sys.stderr):
         found = check_everything(root, pending)
     # A file that was saved meanwhile may have been checked in a different state than its digest was taken of.
-    if digest is None or checkout_digest(root) == digest:
+    if digest is None or checkout_digest(root, environment) == digest:
         pending.flush()
         remember_check(cache, digest, found)
     return found

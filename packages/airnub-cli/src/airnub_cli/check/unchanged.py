@@ -6,10 +6,12 @@ With nothing changed in the checkout no check is imported.
 import hashlib
 import os
 import re
+import stat
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
-from airnub_cli.cache import Cache, Fingerprints, digest_of
+from airnub_cli.cache import Cache, Fingerprints, digest_of, read_content
 from airnub_cli.check.report import CheckWarning, mistakes_in
 from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.workspace import Workspace, WorkspaceError, importable
@@ -51,14 +53,15 @@ def of_backend(workspace: Workspace, prints: Fingerprints) -> str | None:
 
 
 def _of_file(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return read_content(str(path)).digest.hex()
 
 
-def checkout_digest(root: Path) -> str | None:
+def checkout_digest(root: Path, environment: Mapping[str, str] | None = None) -> str | None:
     """Of every file that git has or would take, of what departments import, and of the environment that these read.
 
     Args:
         root: of the workspace.
+        environment: as `Fingerprints` takes it.
 
     Returns:
         `None` outside of git, and where something that is imported cannot be found.
@@ -66,7 +69,7 @@ def checkout_digest(root: Path) -> str | None:
     try:
         workspace = Workspace.around(root)
         with importable(member.folder / "src" for member in workspace.members.values()):
-            imported = of_backend(workspace, Fingerprints(workspace))
+            imported = of_backend(workspace, Fingerprints(workspace, environment))
     except (WorkspaceError, OSError):
         return None  # a mistake that the check itself reports
     # With the state of each: a file that git has may be a mistake where the same file is none outside of it.
@@ -77,9 +80,9 @@ def checkout_digest(root: Path) -> str | None:
         return None
     if imported is None:
         return None
-    whole = hashlib.sha256()
+    whole, folder = hashlib.sha256(), f"{root}{os.sep}"
     for entry in [*filter(None, listed.split(b"\0")), *(b"! " + name.encode() for name in _IGNORED)]:
-        content = _content(root / os.fsdecode(entry[2:]))
+        content = _content(folder + os.fsdecode(entry[2:]))
         whole.update(len(entry).to_bytes(8, "big") + entry + len(content).to_bytes(8, "big") + content)
     return digest_of(imported, str(root), whole.hexdigest())
 
@@ -98,11 +101,12 @@ def remember_check(cache: Cache, digest: str | None, found: list[Diagnostic]) ->
         cache.put(_KIND, digest, [[one.where, one.line, one.message] for one in found])
 
 
-def _content(path: Path) -> bytes:
+def _content(path: str) -> bytes:
     """With its mode; of a link where it leads, and of a file that is gone that it is."""
     try:
-        if path.is_symlink():
-            return b"link " + os.fsencode(path.readlink())
-        return b"%o " % (path.stat().st_mode & 0o111) + path.read_bytes()
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            return b"link " + os.fsencode(os.readlink(path))  # noqa: PTH115  # for tens of thousands of files
+        return b"%o " % (mode & 0o111) + read_content(path).digest
     except OSError as error:
         return b"none " + str(error.errno).encode()

@@ -112,24 +112,20 @@ class Client(Loop):
         """Whether no request is running."""
         return not self._active
 
-    def due(self, now: float) -> float:
-        """Seconds until the next request may start."""
-        return self._scheduler.wait(now)
-
     def give_up_all(self) -> None:
         """Cancel all requests at the end of the loop; resumable partial bodies are parked."""
         self.give_up(lambda _transfer: True, for_good=False)
         for curl in self._handles:
             curl.close()
 
-    def start_due(self) -> None:
-        """Start all requests that the limits allow now."""
-        now = monotonic()
-        while (transfer := self._scheduler.next(now)) is not None:
+    def start_due(self, now: float) -> float:
+        """Start all requests that the limits allow now, and return seconds until the next one may start."""
+        for transfer in self._scheduler.due(now):
             if not transfer.redirects:
                 transfer.attempts += 1
                 transfer.started = now
             self._ask(self._idle.pop() if self._idle else self._new_handle(), transfer)
+        return self._scheduler.wait(now)
 
     def _new_handle(self) -> CurlHandle:
         handle = CurlHandle(self._user_agent, self._proxy_for)
@@ -207,7 +203,7 @@ class Client(Loop):
         self._ask(handle, transfer)
 
     def _over(self, handle: CurlHandle, transfer: Transfer) -> None:
-        handle.release()
+        del handle.answer, handle.transfer
         self._idle.append(handle)
         self._scheduler.ended(transfer)
 

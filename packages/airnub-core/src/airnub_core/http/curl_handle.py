@@ -66,7 +66,7 @@ _BROKEN_RULES = ("chunk", "hexadecimal", "invalid", "malformed", "too large")
 
 
 class CurlHandle:
-    """A reusable libcurl handle with its callbacks. Between `start` and `release` it belongs to one transfer."""
+    """A reusable libcurl handle with its callbacks; `start` gives it to a transfer, until the client takes it back."""
 
     def __init__(self, user_agent: str, proxy_for: ProxyFor | None = None) -> None:
         """Create a handle.
@@ -76,9 +76,9 @@ class CurlHandle:
             proxy_for: returns the proxy for a scheme and a host; `None` reads the environment now.
         """
         self.transfer: Transfer
-        """The current transfer; set between `start` and `release`."""
+        """The current transfer; absent while the handle is idle."""
         self.answer: ResponseReader
-        """The response of the current transfer; set between `start` and `release`."""
+        """The response of the current transfer; absent while the handle is idle."""
         self.last_seen = 0.0
         """Time at which the last bytes were received, by the monotonic clock."""
         self.last_progress = 0
@@ -185,14 +185,6 @@ class CurlHandle:
         """Whether the request was sent; until then the connect timeout applies."""
         return bool(self.curl.getinfo(pycurl.REQUEST_SIZE) > 0)
 
-    @property
-    def before_request(self) -> float:
-        """Seconds from the start of the transfer until the connection was established; 0 for a reused connection.
-
-        Not PRETRANSFER_TIME: libcurl takes it after sending the request, when the server may have responded already.
-        """
-        return max(float(self.curl.getinfo(pycurl.CONNECT_TIME)), float(self.curl.getinfo(pycurl.APPCONNECT_TIME)))
-
     def stop(self, error: ItemError) -> None:
         """Set the error with which the transfer ends."""
         self._stopped = error
@@ -211,7 +203,10 @@ class CurlHandle:
         answer = self.answer
         self.keep_cookies(answer.transfer)
         try:
-            answer.sent_at = timestamp(answer.transfer.request.clock + answer.transfer.sent + self.before_request)
+            # When the connection was established, at once for a reused one. Not PRETRANSFER_TIME: libcurl takes it
+            # after sending the request, when the server may have responded already.
+            connected = max(self.curl.getinfo(pycurl.CONNECT_TIME), self.curl.getinfo(pycurl.APPCONNECT_TIME))
+            answer.sent_at = timestamp(answer.transfer.request.clock + answer.transfer.sent + connected)
             if not answer.status and self._stopped is None and answer.has_headers:
                 answer.begin()
             error = self._stopped if self._stopped is not None or not code else self._failure(answer, code, message)
@@ -221,10 +216,6 @@ class CurlHandle:
         except IngestError as error:
             answer.give_up(for_good=isinstance(error, TooLargeError | ContentEncodingError | StoreError))
             raise
-
-    def release(self) -> None:
-        """Detach the handle from its transfer."""
-        del self.answer, self.transfer
 
     def keep_cookies(self, transfer: Transfer) -> None:
         """Move the cookies that servers have set from the handle to the transfer."""

@@ -1,10 +1,11 @@
 """Downloader: download files into a staging folder with an HTTP client, and deliver results as requests end."""
 
-import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from airnub_core.errors import IngestError, ItemError, StoreError
@@ -30,8 +31,8 @@ class DownloaderConfig(NamedTuple):
 
     staging: Path
     """The folder in which bodies are staged, absolute."""
-    hidden: Path
-    """The hidden folder of the store, which holds partial files."""
+    partials: Partials
+    """The partial files of the store."""
     connections: int
     """Most connections in all."""
     user_agent: str
@@ -70,7 +71,6 @@ class Downloader:
             client: the HTTP client; `None` creates one.
             on_end: called from the client's thread when `finish` no longer waits for requests.
         """
-        partials = Partials(config.hidden)
         # First, since it fails where the store is gone.
         stager = Stager(config.staging, config.prefix, is_logged=config.is_logged)
         self.folder = stager.folder
@@ -79,20 +79,20 @@ class Downloader:
         self._owns_client = client is None
         self._results: deque[Result] = deque()
         buffers = Buffers(min(config.connections, self._client.connections), config.memory)
-        self._file_sink = FileSink(stager, partials, buffers, self._results.append)
+        self._file_sink = FileSink(stager, config.partials, buffers, self._results.append)
         self._on_results, self._on_end = on_results, on_end
-        self._partial_keys = partials.keys()
+        self._partial_keys = config.partials.keys()
         self._prepared: deque[tuple[Transfer, FileBody | None]] = deque()
         self._preparing = 0
         self._closed = self._stopping = False
         self._last_packet = 0.0
-        self._error: BaseException | None = None
-        self._ended = threading.Event()
+        self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        """Filled once when `finish` may return: with the error that ended the client, if any."""
         self._client.watch(self)
 
     def add(self, requests: list[Request]) -> None:
         """Queue requests."""
-        self._client.call(lambda: self._take_in(requests))
+        self._client.call(partial(self._take_in, requests))
 
     def close(self) -> None:
         """Close the queue: `finish` returns when all queued requests have ended."""
@@ -108,24 +108,24 @@ class Downloader:
         Raises:
             BaseException: the error that ended the client.
         """
-        self._ended.wait()
+        error = self._ended.get()
         if self._owns_client:
             self._client.close()
         self._file_sink.wait()
         if self._results:
             self._tell(list(self._results))
         self._file_sink.close()
-        if self._error is not None:
-            raise self._error
+        if error is not None:
+            raise error
 
     # --- in the loop of the client ------------------------------------------------------------------------------------
 
-    def look(self, now: float, *, is_idle: bool) -> float:
+    def look(self, now: float) -> float:
         """Deliver the collected results if they fill a packet or have waited long enough."""
         if self._prepared:
             self._take_prepared()
         waiting = len(self._results)
-        if waiting >= PACKET or (waiting and (is_idle or now - self._last_packet >= _PACKET_EVERY)):
+        if waiting >= PACKET or (waiting and (self._client.is_idle or now - self._last_packet >= _PACKET_EVERY)):
             self._last_packet = now
             self._tell([self._results.popleft() for _ in range(waiting)])
         if (self._stopping or (self._closed and not self._file_sink.open)) and not self._preparing:
@@ -133,16 +133,15 @@ class Downloader:
             self._end()
             return inf
         if self._results or self._file_sink.busy:
-            return _SHORT if is_idle else _PACKET_EVERY
+            return _SHORT if self._client.is_idle else _PACKET_EVERY
         return inf
 
     def crashed(self, error: BaseException) -> None:
         """End `finish` with the error that ended the loop."""
-        self._error = error
-        self._end()
+        self._end(error)
 
-    def _end(self) -> None:
-        self._ended.set()
+    def _end(self, error: BaseException | None = None) -> None:
+        self._ended.put(error)
         self._on_end()
 
     def _take_in(self, requests: list[Request]) -> None:

@@ -54,16 +54,16 @@ class EventLoop:
 class Fetcher:
     """Fetches single URLs for one engine; belongs to the event loop in which it is created."""
 
-    def __init__(self, client: Client, staging: Path, hidden: Path) -> None:
+    def __init__(self, client: Client, staging: Path, partials: Partials) -> None:
         """Create a fetcher.
 
         Args:
             client: sends the requests.
             staging: absolute path of the folder in which bodies to be stored are staged.
-            hidden: the store's hidden folder, which holds partial files.
+            partials: the partial files of the store.
         """
         self._client = client
-        self._staging, self._partials = staging, Partials(hidden)
+        self._staging, self._partials = staging, partials
         self.event_loop = EventLoop()
         """The event loop in which results are awaited."""
         self._waiting: dict[int, tuple[asyncio.Future[Response], Transfer]] = {}
@@ -119,7 +119,7 @@ class Fetcher:
         """Deliver a response, or the error of a store that cannot be written; thread-safe."""
         self.event_loop.call(lambda: self._take(result))
 
-    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
+    def look(self, _now: float) -> float:
         """Do nothing; `Watcher` requires it."""
         return inf
 

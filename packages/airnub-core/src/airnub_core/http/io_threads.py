@@ -2,8 +2,9 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from itertools import cycle
+from itertools import chain
 from queue import SimpleQueue
 from typing import Any
 
@@ -19,16 +20,12 @@ class SerialExecutor:
 
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]] | None] = SimpleQueue()
-        self._error: Exception | None = None
+        self.error: Exception | None = None
+        """The first exception of a job, which `close` raises."""
         self._name = name
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         """Started with the first job, since most runs have no large file."""
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether a job has raised an exception, which `close` raises."""
-        return self._error is not None
 
     def put(self, job: Callable[..., None], *arguments: Any) -> None:
         """Queue a job, which runs after all jobs queued before."""
@@ -49,8 +46,8 @@ class SerialExecutor:
         self._jobs.put(None)
         if self._thread is not None:
             self._thread.join()
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
 
     def _work(self) -> None:
         while (entry := self._jobs.get()) is not None:
@@ -58,22 +55,25 @@ class SerialExecutor:
             try:
                 job(*arguments)
             except Exception as error:  # noqa: BLE001  # `close` raises it
-                self._error = self._error or error
+                self.error = self.error or error
 
 
 class IoThreads:
     """Threads for hashing and threads for writing; each file uses one of each, which keeps its chunks in order."""
 
     def __init__(self) -> None:
-        number = max(1, min(MAX_THREADS, (os.cpu_count() or 1) // 2))
-        self._hashing = [SerialExecutor(f"airnub-hash-{index}") for index in range(number)]
-        self._writing = [SerialExecutor(f"airnub-write-{index}") for index in range(number)]
-        self._turns = cycle(range(number))
+        self._most = max(1, min(MAX_THREADS, (os.cpu_count() or 1) // 2))
+        self._pairs: deque[tuple[SerialExecutor, SerialExecutor]] = deque()
+        """A thread for hashing and one for writing each; the last pair had the last turn."""
 
     def next(self) -> tuple[SerialExecutor, SerialExecutor]:
         """Return a thread for hashing and one for writing, round-robin."""
-        turn = next(self._turns)
-        return self._hashing[turn], self._writing[turn]
+        number = len(self._pairs)
+        if number < self._most:
+            self._pairs.append((SerialExecutor(f"airnub-hash-{number}"), SerialExecutor(f"airnub-write-{number}")))
+        else:
+            self._pairs.rotate(-1)
+        return self._pairs[-1]
 
     def close(self) -> None:
         """Wait until all queued jobs have run, those for hashing first, since they queue jobs for writing.
@@ -82,7 +82,7 @@ class IoThreads:
             Exception: the first unexpected exception of a job.
         """
         error: Exception | None = None
-        for thread in (*self._hashing, *self._writing):
+        for thread in chain.from_iterable(zip(*self._pairs, strict=True)):
             try:
                 thread.close()
             except Exception as problem:  # noqa: BLE001  # the other threads must be closed too

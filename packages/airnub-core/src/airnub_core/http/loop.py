@@ -27,12 +27,11 @@ _READY = {select.POLLIN: pycurl.CSELECT_IN, select.POLLOUT: pycurl.CSELECT_OUT}
 class Watcher(Protocol):
     """Code that is called in each iteration of the loop, in addition to the requests."""
 
-    def look(self, now: float, *, is_idle: bool) -> float:
+    def look(self, now: float) -> float:
         """Do pending work; return seconds until the next call, or `inf` if only a request can change anything.
 
         Args:
             now: the time of the monotonic clock, in seconds.
-            is_idle: whether no request is running.
         """
         ...
 
@@ -75,13 +74,6 @@ class Loop(ABC):
         """Start the thread of the loop."""
         self._thread.start()
 
-    @property
-    def _ending(self) -> BaseException | None:
-        """The error for calls after the loop was closed or has crashed; `None` while it runs."""
-        if self._error is None and self._closing:
-            return ConnectionFailedError("", "the engine was closed")
-        return self._error
-
     def call(self, action: Callable[[], None]) -> None:
         """Run a callback in the loop, after those of earlier calls."""
         self._inbox.append(action)
@@ -91,8 +83,8 @@ class Loop(ABC):
         """Call a watcher in each iteration; if the loop has ended, its `crashed` is called immediately."""
         self._watchers.append(watcher)
         # Append first: the loop sets its error before it calls `crashed` of the watchers in the list.
-        if (error := self._ending) is not None:
-            watcher.crashed(error)
+        if self._closing or self._error is not None:
+            watcher.crashed(self._ending())
         else:
             self.wake()
 
@@ -112,18 +104,13 @@ class Loop(ABC):
 
     # --- in the loop: implemented by the client -----------------------------------------------------------------------
 
-    @property
     @abstractmethod
-    def is_idle(self) -> bool:
-        """Whether no request is running."""
+    def start_due(self, now: float) -> float:
+        """Start all requests that the limits allow now.
 
-    @abstractmethod
-    def start_due(self) -> None:
-        """Start all requests that the limits allow now."""
-
-    @abstractmethod
-    def due(self, now: float) -> float:
-        """Return seconds until the next request may start, or `inf` if it must wait for a running one to end."""
+        Returns:
+            Seconds until the next request may start; `inf` if it must wait for a running one to end.
+        """
 
     @abstractmethod
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
@@ -147,7 +134,7 @@ class Loop(ABC):
 
     def unwatch(self, watcher: Watcher) -> None:
         """Stop calling a watcher; does nothing if it is not registered."""
-        with suppress(ValueError):
+        if watcher in self._watchers:
             self._watchers.remove(watcher)
 
     def _run(self) -> None:
@@ -155,7 +142,6 @@ class Loop(ABC):
             while not self._closing:
                 while self._inbox:
                     self._inbox.popleft()()
-                self.start_due()
                 self._turn()
         except BaseException as error:  # noqa: BLE001  # raised in all callers that wait
             self._error = error
@@ -163,19 +149,28 @@ class Loop(ABC):
             with suppress(Exception):
                 self.give_up_all()
             # After the requests are cancelled, since watchers wait here for parked bodies.
-            if (ending := self._ending) is not None:
-                for watcher in list(self._watchers):
-                    watcher.crashed(ending)
+            for watcher in list(self._watchers):
+                watcher.crashed(self._ending())
             self.multi.close()
             self._awake.close()
             self._waker.close()
 
+    def _ending(self) -> BaseException:
+        """The error for calls after the loop was closed or has crashed."""
+        return self._error or ConnectionFailedError("", "the engine was closed")
+
     def _turn(self) -> None:
-        """Wait for a socket or a timer, and let libcurl process it."""
-        for descriptor, events in self._poll.poll(self._wait() * 1000):
+        """Start requests, wait for a socket or a timer, and let libcurl process it."""
+        now = monotonic()
+        wait = min(LONGEST_SLEEP, self.start_due(now), self._due - now)
+        for watcher in list(self._watchers):
+            wait = min(wait, watcher.look(now))
+        self._asleep = True
+        # Calls before `_asleep` was set have not woken the loop.
+        is_called = self._inbox or self._closing
+        for descriptor, events in self._poll.poll(0 if is_called else max(0.0, wait * 1000)):
             if descriptor == self._awake.fileno():
-                with suppress(BlockingIOError):
-                    self._awake.recv(4096)
+                self._awake.recv(4096)
             else:
                 self.multi.socket_action(descriptor, _READY.get(events, _BOTH))
         self._asleep = False
@@ -192,16 +187,6 @@ class Loop(ABC):
                 self.ended(curl, code, message)
         if now >= self._next_look:
             self._next_look = now + self.look(now)
-
-    def _wait(self) -> float:
-        """Return the longest time to wait for sockets, in seconds."""
-        now, is_idle = monotonic(), self.is_idle
-        wait = min(LONGEST_SLEEP, self.due(now), self._due - now)
-        for watcher in list(self._watchers):
-            wait = min(wait, watcher.look(now, is_idle=is_idle))
-        self._asleep = True
-        # Calls before `_asleep` was set have not woken the loop.
-        return 0.0 if self._inbox or self._closing else max(0.0, wait)
 
     def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         if what == pycurl.POLL_REMOVE:

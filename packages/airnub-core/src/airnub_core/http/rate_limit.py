@@ -5,7 +5,7 @@ It reads no clock: callers pass the time.
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from math import inf
 from typing import Generic, Protocol, TypeVar
@@ -87,9 +87,14 @@ class Scheduler(Generic[W]):
         """Queue a retry that starts at the time `at` or later."""
         heapq.heappush(self._later, (at, next(self._order), one))
 
-    def next(self, now: float) -> W | None:
-        """Take the next job and count it as started; `None` if no job may start now."""
-        self._wake(now)
+    def due(self, now: float) -> Iterator[W]:
+        """Yield the jobs that may start now, and count each as started."""
+        while self._later and self._later[0][0] <= now:
+            _, _, one = heapq.heappop(self._later)
+            self.add(one)
+        while self._too_early and self._too_early[0][0] <= now:
+            _, _, key = heapq.heappop(self._too_early)
+            self._ready.append(key)
         while self._active < self.connections and self._ready:
             key = self._ready.popleft()
             queue = self._queues[key]
@@ -109,8 +114,7 @@ class Scheduler(Generic[W]):
             queue.active += 1
             self._active += 1
             self._list(key, queue)
-            return one
-        return None
+            yield one
 
     def ended(self, one: W) -> None:
         """Free the connection of a job that has ended, whether it succeeded or not."""
@@ -138,12 +142,4 @@ class Scheduler(Generic[W]):
     def _list(self, key: tuple[str, int], queue: _Queue[W]) -> None:
         if queue.waiting and not queue.listed and queue.active < key[1]:
             queue.listed = True
-            self._ready.append(key)
-
-    def _wake(self, now: float) -> None:
-        while self._later and self._later[0][0] <= now:
-            _, _, one = heapq.heappop(self._later)
-            self.add(one)
-        while self._too_early and self._too_early[0][0] <= now:
-            _, _, key = heapq.heappop(self._too_early)
             self._ready.append(key)

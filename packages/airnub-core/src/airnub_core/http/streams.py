@@ -110,7 +110,7 @@ class StreamSink:
             self._begin()
         self._event_loop.call(self._wake)
 
-    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
+    def look(self, now: float) -> float:
         """Deliver a body that was held back for `_LONGEST_HELD`; called by the client as a `Watcher`."""
         if self._has_begun:
             return inf

@@ -123,7 +123,7 @@ class Transport(httpx.AsyncBaseTransport):
             sink.close()
         self._client.call(lambda: self._client.unwatch(self))
 
-    def look(self, now: float, *, is_idle: bool) -> float:  # noqa: ARG002
+    def look(self, _now: float) -> float:
         """Do nothing; `Watcher` requires it."""
         return inf
 

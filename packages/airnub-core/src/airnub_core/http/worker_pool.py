@@ -8,8 +8,7 @@ the only one to fail. The main process never repeats such jobs. The number of re
 """
 
 import shutil
-import threading
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +21,6 @@ from airnub_core.http.client import Client
 from airnub_core.http.downloader import DownloaderConfig, Result
 from airnub_core.http.request import Request, Response
 from airnub_core.http.workers import Ended, Packet, ProcessWorker, ThreadWorker
-from airnub_core.store.partials import Partials
 
 MOST_LOSSES = 16
 """Crashed processes that one pool replaces. After one more, the jobs in flight in such processes fail, and the main
@@ -51,12 +49,12 @@ class WorkerPool:
         self._size = processes
         self._queue: SimpleQueue[tuple[int, Packet]] = SimpleQueue()
         self._places: list[_Place] = []
-        self._attempts: Counter[int] = Counter()
+        self._attempts: defaultdict[int, int] = defaultdict(int)
         """By job number, the crashes that the job was in flight at."""
         self.losses = 0
         """Number of crashed processes."""
         self._closed = False
-        self._stopping = threading.Event()
+        self._stopping = False
         try:
             for number in range(processes):
                 share, send = config.share(number, processes), self._sender(number)
@@ -91,7 +89,7 @@ class WorkerPool:
 
     def stop(self) -> None:
         """Cancel running jobs; results so far are still delivered."""
-        self._stopping.set()
+        self._stopping = True
         for place in self._places:
             if not place.is_over:
                 place.member.stop()
@@ -157,7 +155,7 @@ class WorkerPool:
     def _ended(self, number: int, status: int | None) -> list[Result]:
         """Handle the end of a downloader: replace a crashed process, and return the results of jobs that fail."""
         place = self._places[number]
-        if status is None or self._stopping.is_set():
+        if status is None or self._stopping:
             place.member.join()  # its last results are in the queue after that
             place.is_over = True
             return []
@@ -170,8 +168,8 @@ class WorkerPool:
         if self.losses <= MOST_LOSSES and (place.lots or not self._closed):
             with suppress(OSError):  # the system cannot start a process
                 place.member = ProcessWorker(self._config.share(number, self._size), self._sender(number))
-                if self._stopping.is_set():  # set by a different thread in the meantime
-                    place.member.stop()
+                if self._stopping:  # set by a different thread in the meantime
+                    place.member.stop()  # type: ignore[unreachable]
                 return given_up
         given_up += [self._failed(request, status) for lot in place.lots for request in lot]
         place.lots.clear()
@@ -182,7 +180,8 @@ class WorkerPool:
         """Divide the jobs in flight into lots; a job that was alone in the last of several crashed processes fails."""
         left = list(place.member.out.values())
         place.member.out.clear()
-        self._attempts.update(request.number for request in left)
+        for request in left:
+            self._attempts[request.number] += 1
         if len(left) == 1 and self._attempts[left[0].number] >= _LEAST_ATTEMPTS:
             return [self._failed(left[0], status)]
         size = -(-len(left) // _LOTS) or 1
@@ -198,10 +197,9 @@ class WorkerPool:
         """Remove bodies that a crashed process staged without a result; large partial files are kept and resumed."""
         if place.folder is None:
             return
-        partials = Partials(self._config.hidden)
         try:
             for folder in list(place.folder.iterdir()):
-                if folder.name not in place.reported and not partials.park(folder):
+                if folder.name not in place.reported and not self._config.partials.park(folder):
                     shutil.rmtree(folder, ignore_errors=True)
         except OSError as error:
             raise StoreError.of(error, place.folder) from error

@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from airnub_core.errors import IngestError
@@ -38,26 +39,20 @@ Packet = list[Result] | str | Ended | BaseException
 """A message of a worker: results, its staging folder once it has started, its end, or the exception that ended it."""
 
 
-class ThreadWorker:
+class ThreadWorker(Downloader):
     """A downloader in this process, which runs in the thread of its HTTP client."""
 
     def __init__(self, config: DownloaderConfig, send: Callable[[Packet], None], client: Client) -> None:
         self.out: dict[int, Request] = {}
         """Requests in flight, by number."""
-        self._downloader = Downloader(config, send, client, lambda: send(Ended()))
         self._send = send
         self._is_finished = False
+        super().__init__(config, send, client, partial(send, Ended()))
 
     def add(self, requests: list[Request]) -> None:
         for request in requests:
             self.out[request.number] = request
-        self._downloader.add(requests)
-
-    def close(self) -> None:
-        self._downloader.close()
-
-    def stop(self) -> None:
-        self._downloader.stop()
+        super().add(requests)
 
     def dismiss(self) -> None:
         self.close()
@@ -66,7 +61,7 @@ class ThreadWorker:
         if not self._is_finished:
             self._is_finished = True
             try:
-                self._downloader.finish()
+                self.finish()
             except BaseException as error:  # noqa: BLE001  # `WorkerPool.results` raises it
                 self._send(error)
 

@@ -45,10 +45,8 @@ class Store(ABC):
     takes_logs: ClassVar[bool]
     """Whether staged bodies can be made durable by write-ahead logs."""
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """The location of the store for messages: a folder, or the URL of a bucket."""
+    name: str
+    """The location of the store for messages: a folder, or the URL of a bucket."""
 
     @abstractmethod
     def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:

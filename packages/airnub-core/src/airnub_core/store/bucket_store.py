@@ -57,15 +57,12 @@ class BucketStore(Store):
     def __init__(self, address: BucketAddress) -> None:
         """Raises StoreError if the address is invalid; no request is sent before the first use."""
         self._bucket = Bucket(address)
+        self.name = self._bucket.name
         self._workers = ThreadPoolExecutor(PARALLEL, thread_name_prefix="bucket")
         self._preparing = threading.Lock()
         self._prepared = False
         self._published: list[str] = []
         """Staged folders of the last batch."""
-
-    @property
-    def name(self) -> str:
-        return self._bucket.name
 
     def publish(self, batch: Sequence[Staged]) -> list[PublishResult | StoreError]:
         """Publish staged bodies as `Store.publish` says; after a failure no further upload is started.

@@ -6,16 +6,12 @@ offset from `elapsed` to the time of the index, which is cached, so that reading
 
 import time
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 # On Linux CLOCK_MONOTONIC stops during suspend; on macOS it does not, and there is no CLOCK_BOOTTIME.
-_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def elapsed() -> float:
-    """Monotonic time in seconds, the same in all processes of a machine; includes time in suspend."""
-    return time.clock_gettime(_CLOCK)
+elapsed = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Monotonic time in seconds, the same in all processes of a machine; includes time in suspend."""
 
 
 class HasClock(Protocol):

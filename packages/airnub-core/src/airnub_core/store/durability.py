@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+AnyPath = str | Path
+"""A path; those of many files are text."""
 _MARK = "left"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MOUNT_ID_UNIQUE = 0x4000  # STATX_MNT_ID_UNIQUE of <linux/stat.h>, since Linux 6.8
@@ -21,7 +23,7 @@ _MASK, _MOUNT_ID = slice(0, 4), slice(144, 152)  # stx_mask and stx_mnt_id in st
 _AT_FDCWD = -100
 
 
-def make_durable(root: Path, paths: Iterable[Path], entries: Iterable[Path] = ()) -> None:
+def make_durable(root: AnyPath, paths: Iterable[AnyPath], entries: Iterable[AnyPath] = ()) -> None:
     """Sync `paths` to the disk: files with their bytes, folders with their entries and the files in them.
 
     Args:
@@ -44,29 +46,33 @@ def syncs_at_once() -> bool:
     return _syncfs is not None
 
 
-def sync_each(paths: Iterable[Path], entries: Iterable[Path] = ()) -> None:
+def sync_each(paths: Iterable[AnyPath], entries: Iterable[AnyPath] = ()) -> None:
     """Sync one by one, for systems without a sync of a whole file system; files first, then their folders."""
-    folders: list[Path] = []
-    for path in paths:
-        if path.is_dir():
+    folders: list[str] = []
+    for path in map(str, paths):
+        if os.path.isdir(path):  # noqa: PTH112
             folders.append(path)
-            for entry in path.iterdir():
-                if entry.is_file():
-                    _sync(entry)
+            with os.scandir(path) as files:
+                for file in files:
+                    if file.is_file():
+                        _sync(file.path)
         else:
             _sync(path)
-    for folder in dict.fromkeys((*folders, *entries)):
+    for folder in dict.fromkeys((*folders, *map(str, entries))):
         _sync(folder)
 
 
-def with_parents(paths: Iterable[str], *, above: int) -> Iterator[Path]:
+def with_parents(paths: Iterable[str], *, above: int) -> Iterator[str]:
     """Folders and the `above` nearest parents of each, which hold their names; each folder once."""
-    known: set[Path] = set()
-    for path in map(Path, paths):
-        for folder in (path, *path.parents[:above]):
+    known: set[str] = set()
+    for path in paths:
+        folder = path
+        for _ in range(above + 1):
             if folder not in known:
                 known.add(folder)
                 yield folder
+            parent, slash, _ = folder.rpartition("/")
+            folder = parent or slash or "."
 
 
 def defer_sync(folder: Path) -> None:
@@ -115,7 +121,7 @@ def mount_of(folder: Path) -> str | None:
     return f"{boot} {int.from_bytes(answer.raw[_MOUNT_ID], sys.byteorder)}"
 
 
-def _sync_file_system(root: Path) -> None:
+def _sync_file_system(root: AnyPath) -> None:
     assert _syncfs is not None
     handle = os.open(root, os.O_RDONLY)
     try:
@@ -126,7 +132,7 @@ def _sync_file_system(root: Path) -> None:
         os.close(handle)
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         if _FULL_SYNC is not None:

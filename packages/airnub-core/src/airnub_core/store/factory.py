@@ -28,8 +28,8 @@ class OpenStore:
     store: Store
     index: Index
     staging: Staging
-    hidden: Path
-    """A local folder for files that are not objects, such as partial downloads."""
+    partials: Partials
+    """The partial files, in a local folder."""
 
 
 @contextmanager
@@ -58,24 +58,26 @@ def open_for_writing(place: Path | StoreLocation) -> Iterator[OpenStore]:
     """
     place = StoreLocation.at(place)
     hidden = place.hidden
-    with open_store(place) as (store, index):
-        partials = Partials(hidden)
-        with Staging(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging:
+    partials = Partials(hidden)
+    with (
+        open_store(place) as (store, index),
+        Staging(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging,
+    ):
+        try:
+            # A killed process may have recorded them in the index only.
+            write_withdrawals(store, index, index.unwritten())
+            yield OpenStore(store, index, staging, partials)
+        except StoreError:
+            if not isinstance(place.objects, Path):
+                staging.abandon()  # staged bodies are published when the bucket is reachable again
+            raise
+        finally:
             try:
-                # A killed process may have recorded them in the index only.
-                write_withdrawals(store, index, index.unwritten())
-                yield OpenStore(store, index, staging, hidden)
+                _close(store)
             except StoreError:
-                if not isinstance(place.objects, Path):
-                    staging.abandon()  # staged bodies are published when the bucket is reachable again
+                # The next run repeats it.
+                staging.abandon()
                 raise
-            finally:
-                try:
-                    _close(store)
-                except StoreError:
-                    # The next run repeats it.
-                    staging.abandon()
-                    raise
 
 
 def _close(store: Store) -> None:

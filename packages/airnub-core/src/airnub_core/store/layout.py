@@ -6,7 +6,6 @@
 
 import re
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from airnub_common import is_reserved_name, safe_file_name
@@ -38,9 +37,9 @@ class Staged(NamedTuple):
     """Whether a write-ahead log has the bytes and the manifest too."""
 
     @property
-    def home(self) -> Path:
+    def home(self) -> str:
         """The staging folder of the process; each process and thread that stages has a folder of its own in it."""
-        return Path(self.folder).parents[1]
+        return self.folder.rsplit("/", 2)[0]
 
 
 def object_name(file_name: str) -> str:

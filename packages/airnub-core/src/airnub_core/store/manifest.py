@@ -14,6 +14,7 @@ from functools import cache
 from hashlib import sha256
 from json import JSONEncoder
 from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 
 from airnub_common import ALGORITHM, redact_url
@@ -183,9 +184,10 @@ class Manifest:
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values: text, numbers, lists and objects."""
-        values = {name: getattr(self, name) for name in _FIELDS}
+        values = dict(zip(_FIELDS, _VALUES(self), strict=True))
         written = self.fetched_at.isoformat()
         values["fetched_at"] = f"{written[:-6]}Z" if written.endswith("+00:00") else written
+        values["derived_from"] = list(self.derived_from)
         return values
 
     def as_bytes(self) -> bytes:
@@ -197,17 +199,18 @@ class Manifest:
                 text = "null"
             elif isinstance(value, str):
                 text = encode_basestring(value)
-            elif isinstance(value, dict | tuple):
+            elif value and isinstance(value, dict | list):
                 text = _ENTRIES.encode(value)
-                text = f"{text[0]}\n    {text[1:-1]}\n  {text[-1]}" if value else text
+                text = f"{text[0]}\n    {text[1:-1]}\n  {text[-1]}"
             else:
-                text = str(value)
+                text = str(value)  # a number, or an empty object or list
             lines.append(f'  "{name}": {text}')
         # A lone surrogate cannot be encoded in UTF-8, but JSON can escape it.
         return ("{\n" + ",\n".join(lines) + "\n}\n").encode(errors="backslashreplace")
 
 
 _FIELDS = tuple(one.name for one in fields(Manifest))
+_VALUES = attrgetter(*_FIELDS)
 _ENTRIES = JSONEncoder(ensure_ascii=False, separators=(",\n    ", ": "))
 
 

@@ -49,11 +49,12 @@ class ContentStore(Store):
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.name = str(root)
         self._publishing = threading.Lock()
         self._lists = 0
-        self._home: Path | None = None
+        self._home: str | None = None
         """The staging folder of the process whose bodies are published."""
-        self._kept: list[Path] = []
+        self._kept: list[str] = []
         """Intent logs and staged folders that are needed until the renames of their batch are durable."""
         self._renamed: list[str] = []
         """Folders whose names are not durable yet."""
@@ -61,16 +62,12 @@ class ContentStore(Store):
         """Manifests of further URLs, and their objects, that are not durable yet."""
         self._in_logs = 0
         """Objects that are durable in write-ahead logs alone."""
-        self._known_logs: list[Path] = []
+        self._known_logs: list[str] = []
         """Write-ahead logs whose names are durable."""
         self._without_log: set[str] = set()
         """Staged folders that are durable, and whose log may have gone."""
         self._object_names: dict[Path, str] = {}
         """Object names by folder, cached for further URLs with the same bytes, so that folders are not listed again."""
-
-    @property
-    def name(self) -> str:
-        return str(self.root)
 
     @property
     def hidden(self) -> Path:
@@ -90,7 +87,7 @@ class ContentStore(Store):
                 self._in_logs += len(batch)
             else:
                 self._lists += 1
-                intent_log = write_intent_log(home, self._lists, batch)
+                intent_log = str(write_intent_log(home, self._lists, batch))
                 self._sync(home, chain(with_parents((staged.folder for staged in batch), above=1), (intent_log, home)))
                 self._kept.append(intent_log)
             results: list[PublishResult | StoreError] = []
@@ -98,11 +95,12 @@ class ContentStore(Store):
                 try:
                     results.append(self._place(staged, logged=logged))
                 except (OSError, StoreError) as error:
-                    results.append(failure_of(error, f"{self.root}/{staged.source}"))
+                    results.append(failure_of(error, f"{self.name}/{staged.source}"))
             return results
 
     def make_durable(self, paths: Iterable[str]) -> None:
-        make_durable(self.root, with_parents((str((self.root / path).parent) for path in paths), above=3))
+        folders = (f"{self.name}/{path.rpartition('/')[0]}" for path in paths)
+        make_durable(self.root, with_parents(folders, above=3))
 
     def close(self) -> None:
         """Make all renames durable and remove the logs that could repeat them; with very many objects the logs stay.
@@ -114,14 +112,13 @@ class ContentStore(Store):
             if self._home is not None and (self._kept or self._in_logs) and self._in_logs <= LEFT:
                 self._sync(self._home, [], closing=True)
 
-    def _sync_logs(self, home: Path, logs: list[Path]) -> None:
-        sync_each(logs)
-        if logs != self._known_logs:
-            # Only the folders: closing any handle of SQLite's files would release this process's locks on them.
-            sync_each([], [home / LOGS, home, *home.parents[:3]])
-            self._known_logs = logs
+    def _sync_logs(self, home: str, logs: list[str]) -> None:
+        # Only the folders: closing any handle of SQLite's files would release this process's locks on them.
+        folders = with_parents([f"{home}/{LOGS}"], above=4) if logs != self._known_logs else ()
+        sync_each(logs, folders)
+        self._known_logs = logs
 
-    def _sync(self, home: Path, paths: Iterable[Path], *, closing: bool = False) -> None:
+    def _sync(self, home: str, paths: Iterable[str | Path], *, closing: bool = False) -> None:
         """Make `paths` and all that was published or staged before durable, and remove the logs that this replaces.
 
         Logs that a process may still append to stay.
@@ -129,7 +126,7 @@ class ContentStore(Store):
         logs = logs_in(home)
         needless = logs if closing else continued(logs)
         if needless:
-            self._without_log = {str(path.parent) for path in home.glob(f"*/*/*{SUFFIX}")}
+            self._without_log = {str(path.parent) for path in Path(home).glob(f"*/*/*{SUFFIX}")}
         staged = with_parents(self._without_log if needless else (), above=1)
         # Only the new files in these folders: one folder may hold the manifests of very many URLs.
         entries = with_parents((str(file.parent) for file in self._claimed), above=3)
@@ -138,7 +135,7 @@ class ContentStore(Store):
         self._renamed.clear()
         self._claimed.clear()
         self._in_logs = 0
-        for path in chain(self._kept, needless):
+        for path in map(Path, chain(self._kept, needless)):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -147,7 +144,7 @@ class ContentStore(Store):
 
     def _place(self, staged: Staged, *, logged: bool) -> PublishResult:
         path = object_path(staged.source, staged.hex_digits, staged.file_name)
-        folder = f"{self.root}/{path.rpartition('/')[0]}"
+        folder = f"{self.name}/{path.rpartition('/')[0]}"
         try:
             try:
                 os.rename(staged.folder, folder)  # noqa: PTH104  # called per file; Path would double the time
@@ -163,7 +160,7 @@ class ContentStore(Store):
 
     def has(self, path: str, size: int) -> bool:
         try:
-            return os.stat(f"{self.root}/{path}").st_size == size  # noqa: PTH116  # called per known file
+            return os.stat(f"{self.name}/{path}").st_size == size  # noqa: PTH116  # called per known file
         except OSError:
             return False
 
@@ -209,7 +206,7 @@ class ContentStore(Store):
             if logged:
                 shutil.rmtree(arrived, ignore_errors=True)
             else:
-                self._kept.append(arrived)
+                self._kept.append(staged.folder)
             self._claimed |= {folder / existing: None, place: None}
             return PublishResult(path, place.relative_to(self.root).as_posix(), new=False)
         raise DamagedManifestError(

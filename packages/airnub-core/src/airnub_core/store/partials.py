@@ -67,7 +67,7 @@ class Partials:
             StoreError: the folder of partial files cannot be read.
         """
         try:
-            return frozenset(path.name for path in self._folder.iterdir())
+            return frozenset(os.listdir(self._folder))  # noqa: PTH208
         except FileNotFoundError:
             return frozenset()
         except OSError as error:

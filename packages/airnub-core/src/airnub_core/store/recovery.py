@@ -46,7 +46,7 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
     there = {staged.folder for staged in waiting}
     for log in logs_in(folder):
         for number, logged in enumerate(read_log(log)):
-            again = folder / _AGAIN / f"{log.stem}.{number}"
+            again = folder / _AGAIN / f"{Path(log).stem}.{number}"
             if there & {f"{folder.absolute()}/{logged.folder}", str(again.absolute())}:
                 continue
             staged = _staged_as(logged, again)
@@ -69,7 +69,7 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
     _record(index, store, rows)
 
 
-def write_intent_log(folder: Path, number: int, batch: Iterable[Staged]) -> Path:
+def write_intent_log(folder: str, number: int, batch: Iterable[Staged]) -> Path:
     """Write the intent log of a batch into its staging folder, and return its path.
 
     Existing intent logs are not overwritten: those of a dead process are needed until the index has all their entries,
@@ -78,7 +78,7 @@ def write_intent_log(folder: Path, number: int, batch: Iterable[Staged]) -> Path
     Raises:
         OSError: the disk is full, or the store was removed.
     """
-    while (path := folder / f"redo-{number}.json").is_file():
+    while (path := Path(folder, f"redo-{number}.json")).is_file():
         number += 1
     path.write_text(json.dumps(list(batch)), encoding="utf-8")
     return path

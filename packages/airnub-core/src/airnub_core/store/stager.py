@@ -29,9 +29,9 @@ class Stager:
             StoreError: the store was removed.
         """
         try:
-            self._prefix = _new_folder(staging, prefix)
-            self.folder = f"{staging}/{self._prefix}"
+            self.folder = _new_folder(f"{staging}/{prefix}")
             """Absolute path of the folder."""
+            self._prefix = self.folder.rpartition("/")[2]
             self._handle = os.open(self.folder, os.O_RDONLY)
         except OSError as error:
             raise StoreError.of(error, staging) from error
@@ -107,13 +107,13 @@ class Stager:
             os.close(handle)
 
 
-def _new_folder(staging: Path, prefix: str) -> str:
-    name, number = prefix, 1
+def _new_folder(wanted: str) -> str:
+    folder, number = wanted, 1
     while True:
         try:
-            os.mkdir(f"{staging}/{name}")  # noqa: PTH102
+            os.mkdir(folder)  # noqa: PTH102
         except FileExistsError:
             number += 1
-            name = f"{prefix}{number}"
+            folder = f"{wanted}{number}"
         else:
-            return name
+            return folder

@@ -37,7 +37,7 @@ class LogEntry(NamedTuple):
 class WriteAheadLog:
     """The log of one process. `add` may be called from any thread, the other methods from one thread only."""
 
-    def __init__(self, staging: Path, prefix: str) -> None:
+    def __init__(self, staging: str | Path, prefix: str) -> None:
         """Prepare a log; its file is created by the first `flush`.
 
         Args:
@@ -97,22 +97,24 @@ class WriteAheadLog:
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
 
 
-def logs_in(staging: Path) -> list[Path]:
-    """All log files in a staging folder, those of one process in the order of their numbers."""
+def logs_in(staging: str | Path) -> list[str]:
+    """The paths of all log files in a staging folder, those of one process in the order of their numbers."""
+    folder = f"{staging}/{LOGS}"
     try:
-        return sorted(path for path in (staging / LOGS).iterdir() if path.suffix == _SUFFIX)
+        names = sorted(os.listdir(folder))  # noqa: PTH208
     except FileNotFoundError:
         return []
+    return [f"{folder}/{name}" for name in names if name.endswith(_SUFFIX)]
 
 
-def continued(logs: list[Path]) -> list[Path]:
+def continued(logs: list[str]) -> list[str]:
     """The log files that no process appends to any more, since the process has a later one."""
     return [log for log, later in pairwise(logs) if _prefix(log) == _prefix(later)]
 
 
-def read_log(path: Path) -> Iterator[LogEntry]:
+def read_log(path: str | Path) -> Iterator[LogEntry]:
     """The entries of a log up to the first incomplete one: a crash may have truncated or zeroed the last ones."""
-    with path.open("rb") as log:
+    with Path(path).open("rb") as log:
         while entry := _entry(log.readline(_LONGEST_LINE).split(), log.read):
             yield entry
 
@@ -127,5 +129,5 @@ def _entry(line: list[bytes], read: Callable[[int], bytes]) -> LogEntry | None:
         return None
 
 
-def _prefix(log: Path) -> str:
-    return log.name.rpartition("-")[0]
+def _prefix(log: str) -> str:
+    return log.rpartition("-")[0]

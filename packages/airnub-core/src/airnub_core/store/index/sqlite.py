@@ -4,8 +4,7 @@ import errno
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -129,10 +128,11 @@ class _Transactions:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._lock = Lock()
-        with _translated_errors(path):
+        try:
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
+            self._tables = _Tables(self._connection)
             try:
                 self._connection.create_function("key_of", 1, key_of, deterministic=True)
                 for setting in (
@@ -145,6 +145,8 @@ class _Transactions:
             except BaseException:
                 self._connection.close()
                 raise
+        except sqlite3.Error as error:
+            raise _store_error(error, path) from error
 
     def run(self, work: Callable[[_Tables], T]) -> T:
         return self._transaction("BEGIN", work)
@@ -154,20 +156,26 @@ class _Transactions:
         return self._transaction("BEGIN IMMEDIATE", work)
 
     def close(self) -> None:
-        with self._lock, _translated_errors(self._path):
-            self._connection.close()
+        with self._lock:
+            try:
+                self._connection.close()
+            except sqlite3.Error as error:
+                raise _store_error(error, self._path) from error
 
     def _transaction(self, begin: str, work: Callable[[_Tables], T]) -> T:
-        with self._lock, _translated_errors(self._path):
-            self._connection.execute(begin)
+        with self._lock:
             try:
-                result = work(_Tables(self._connection))
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # SQLite rolls back by itself on some errors, such as a full disk.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+                self._connection.execute(begin)
+                try:
+                    result = work(self._tables)
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    # SQLite rolls back by itself on some errors, such as a full disk.
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise _store_error(error, self._path) from error
             return result
 
 
@@ -212,7 +220,7 @@ class SqliteIndex(Index):
 
     def clock(self) -> float:
         # The largest of three, since a process interrupted between the two readings gets a value that is too small.
-        return max(time.time() - elapsed() for _ in range(3))
+        return max([time.time() - elapsed() for _ in range(3)])
 
 
 def _note_checks(
@@ -254,12 +262,8 @@ def _translated(question: str) -> str:
     return question.format(**_NAMES).replace("%s", "?")
 
 
-@contextmanager
-def _translated_errors(path: Path) -> Iterator[None]:
-    """Raise SQLite's errors as StoreError, with DamagedIndexError for a damaged file."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # higher bits are extended codes
-        kind = DamagedIndexError if code in _DAMAGED else StoreError
-        raise kind(str(path), f"the index cannot be used ({error})", advice=_ADVICE.get(code, "")) from error
+def _store_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """The StoreError for an error of SQLite; DamagedIndexError for a damaged file."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # higher bits are extended codes
+    kind = DamagedIndexError if code in _DAMAGED else StoreError
+    return kind(str(path), f"the index cannot be used ({error})", advice=_ADVICE.get(code, ""))
