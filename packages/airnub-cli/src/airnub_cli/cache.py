@@ -72,11 +72,11 @@ class Fingerprints:
         return self._trees[folder]
 
     def of(self, member: Member, *more: str) -> str | None:
-        """The fingerprint of a member, `None` where something that it stands on cannot be found or known.
+        """The fingerprint of a member; `None` if one of its dependencies cannot be found or hashed.
 
         Args:
             member: a department.
-            more: texts that decide as well.
+            more: further inputs.
         """
         parts = list(more)
         for one in self._workspace.closure(member):
@@ -88,7 +88,7 @@ class Fingerprints:
         return digest_of(*parts)
 
     def imported(self) -> str | None:
-        """One of all members, as Python would find them."""
+        """The fingerprint of all members together."""
         parts: list[str] = []
         for member in self._workspace.members.values():
             sources = self._sources(member)
@@ -264,13 +264,13 @@ class Cache:
         return machinery()
 
     def _sweep(self, folder: Path) -> None:
-        """Once a day, drop what was not asked for in a long time."""
+        """Once a day, remove entries that were not read for a long time."""
         mark = folder / _SWEPT
         if mark.is_file() and time.time() - mark.stat().st_mtime < _DAY:
             return
         write_atomic(mark, "")
         for path in folder.glob("*/*"):
-            with suppress(FileNotFoundError):  # somebody else sweeps, too
+            with suppress(FileNotFoundError):  # a different process sweeps, too
                 if time.time() - path.stat().st_mtime > DAYS * _DAY:
                     path.unlink()
 
@@ -302,7 +302,7 @@ class DeferredCache(Cache):
 
 
 NO_CACHE = Cache(None)
-"""Remembers nothing."""
+"""A cache without entries, which stores nothing."""
 
 
 def _sum(content: bytes) -> str:

@@ -38,7 +38,7 @@ def check(form: Format, no_cache: bool) -> None:
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(2)
-    os.chdir(root)  # paths are told from here, as GitHub and editors want them
+    os.chdir(root)  # paths are reported relative to the root, as GitHub and editors expect them
     found = _check(root, NO_CACHE if no_cache else Cache.of_user())
     if found or form == "json":
         click.echo(report(found, form))
@@ -61,14 +61,14 @@ def _check(root: Path, cache: Cache) -> list[Diagnostic]:
     digest = None if cache is NO_CACHE else checkout_digest(root, environment)
     if (known := recall_check(cache, digest)) is not None:
         return known
-    # It brings Pydantic, and Prefect where something is to be imported.
+    # It imports Pydantic, and Prefect if a department has to be imported.
     from airnub_cli.check.runner import check_everything
 
-    # What modules print when they are imported is no part of the answer.
+    # Keep the output of imported modules off stdout.
     pending = DeferredCache(cache)
     with redirect_stdout(sys.stderr):
         found = check_everything(root, pending)
-    # A file that was saved meanwhile may have been checked in a different state than its digest was taken of.
+    # A file that was saved meanwhile may have been checked in a state other than the hashed one.
     if digest is None or checkout_digest(root, environment) == digest:
         pending.flush()
         remember_check(cache, digest, found)

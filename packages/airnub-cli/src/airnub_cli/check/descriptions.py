@@ -1,9 +1,9 @@
 """Check for departments that still have the descriptions of the template that they were made from.
 
-What is compared is the template's text as `airnub new department` renames it: that of today, and that which the
-department records in its `template.toml`. A text that a department may keep, such as a list of its files, does not
-count: its description is the first paragraph of its README, what is said there and in `prefect.yaml` of each stage,
-where its sample data come from, and the tests of modules that not every department has.
+A department is compared with the present template, and with the one that it records in `template.toml`, both renamed
+as by `airnub new department`. Compared are the first paragraph of its README, the descriptions of its stages there and
+in `prefect.yaml`, the origin of its sample data, and tests of modules that not every department has. Other texts, such
+as lists of files, may be kept.
 """
 
 import re
@@ -25,15 +25,15 @@ _TEST = re.compile(r"^(?:async )?def test_\w+.*?(?=^\S|\Z)", re.MULTILINE | re.D
 _ROW = re.compile(rf"\|\s*({'|'.join(STAGES)})\s*\|")
 
 Texts = dict[str, str]
-"""Files of a template by which a department describes itself, by path below its folder."""
+"""The files of a template that describe a department, by path relative to its folder."""
 
 
 def check_descriptions(workspace: Workspace, cache: Cache = NO_CACHE) -> Iterator[CheckWarning]:
-    """A warning for each place in which a department describes itself in the template's words.
+    """Warn of each description of a department that is still the template's.
 
     Args:
         workspace: the checkout.
-        cache: of templates that git was asked for.
+        cache: of templates that were read from git.
     """
     root = workspace.root
     if not template_folder(root).is_dir():
@@ -71,7 +71,7 @@ def _texts(template: Path) -> Texts:
 
 
 def _recorded(root: Path, tree: str, cache: Cache) -> Texts:
-    """The template of a tree, which git names by its content."""
+    """The descriptions in a recorded template, by the hash of its git tree."""
     known = cache.get("templates", tree)
     if isinstance(known, dict):
         return known
@@ -95,14 +95,14 @@ def _in_words_of(
         try:
             copies = [copied_text(PurePosixPath(path), one[path], names, left_out) for one in versions if path in one]
         except SyntaxError:
-            continue  # the template's own tests show it
+            continue  # reported by the template's own tests
         text = own.read_text(encoding="utf-8", errors="replace")
         compared = _tests if path.startswith("tests/") else _lines
         yield from compared(path, [copy for copy in copies if copy is not None], own, text, member.module)
 
 
 def _lines(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[CheckWarning]:
-    """Lines that describe the department; of several that follow one another the first is named."""
+    """Warn of lines that describe the department; of adjacent lines, the first is reported."""
     match path:
         case "README.md":
             describing, expected = _of_readme, f"what {department} is for and what its stages do"

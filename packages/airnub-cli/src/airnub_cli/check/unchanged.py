@@ -19,13 +19,13 @@ from airnub_prefect.errors import Diagnostic
 
 _KIND = "checks"
 _IGNORED = (".env",)
-"""Files of the root that git leaves out, and a check reads."""
+"""Files of the root that git ignores and checks read."""
 _PLACEHOLDER = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _CONFIGURED = ("configs", "infra")
 
 
 def of_imports(workspace: Workspace, prints: Fingerprints) -> str | None:
-    """What decides who imports whom and may: the sources of all members, and all `pyproject.toml` files."""
+    """A digest of the inputs of import checks: the sources of all members, and all `pyproject.toml` files."""
     parts = [_of_file(workspace.root / "pyproject.toml")]
     for member in workspace.members.values():
         sources = prints.tree(member.folder / "src" / member.module)
@@ -36,7 +36,7 @@ def of_imports(workspace: Workspace, prints: Fingerprints) -> str | None:
 
 
 def of_backend(workspace: Workspace, prints: Fingerprints) -> str | None:
-    """What decides whether the backend's files are right: they, the settings of departments, and what fills them."""
+    """A digest of the inputs of the desired state: its files, all departments, and values of placeholders."""
     imported = prints.imported()
     if imported is None:
         return None
@@ -57,14 +57,14 @@ def _of_file(path: Path) -> str:
 
 
 def checkout_digest(root: Path, environment: Mapping[str, str] | None = None) -> str | None:
-    """Of every file that git has or would take, of what departments import, and of the environment that these read.
+    """The digest of a checkout: tracked and untracked files, imported packages, and the environment that they read.
 
     Args:
         root: of the workspace.
         environment: as `Fingerprints` takes it.
 
     Returns:
-        `None` outside of git, and where something that is imported cannot be found.
+        `None` outside of a git repository, or if an imported package cannot be found.
     """
     try:
         workspace = Workspace.around(root)
@@ -72,7 +72,7 @@ def checkout_digest(root: Path, environment: Mapping[str, str] | None = None) ->
             imported = of_backend(workspace, Fingerprints(workspace, environment))
     except (WorkspaceError, OSError):
         return None  # a mistake that the check itself reports
-    # With the state of each: a file that git has may be a mistake where the same file is none outside of it.
+    # With the state of each file: a tracked `.env` is a mistake, an untracked one is not.
     command = ["git", "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard"]
     try:
         listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
@@ -88,7 +88,7 @@ def checkout_digest(root: Path, environment: Mapping[str, str] | None = None) ->
 
 
 def recall_check(cache: Cache, digest: str | None) -> list[Diagnostic] | None:
-    """The warnings of a checkout without mistakes, `None` where they are not known."""
+    """The cached warnings of a checkout without mistakes; `None` if they are not cached."""
     known = cache.get(_KIND, digest)
     if not isinstance(known, list):
         return None
@@ -96,13 +96,13 @@ def recall_check(cache: Cache, digest: str | None) -> list[Diagnostic] | None:
 
 
 def remember_check(cache: Cache, digest: str | None, found: list[Diagnostic]) -> None:
-    """Keep the warnings of a checkout without mistakes; of mistakes the reason may lie elsewhere."""
+    """Cache the warnings of a checkout; mistakes are not cached, since their cause may be outside of it."""
     if not mistakes_in(found):
         cache.put(_KIND, digest, [[one.where, one.line, one.message] for one in found])
 
 
 def _content(path: str) -> bytes:
-    """With its mode; of a link where it leads, and of a file that is gone that it is."""
+    """The content of a file with its mode; the target of a link; the error number of a missing file."""
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):

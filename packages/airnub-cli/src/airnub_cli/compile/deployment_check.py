@@ -45,7 +45,7 @@ def variables(value: Any) -> set[str]:
 def _complaint(place: Place, match: re.Match[str], environment: Mapping[str, str]) -> str | None:
     inside = (match.group(1) or "").strip()
     if place[0] == "name":
-        return f"expected a name as it is, found {match.group()}; triggers and `-n` know what is written"
+        return f"expected a name without placeholders, found {match.group()}; triggers and `-n` use the name as written"
     if variable := _ENVIRONMENT.fullmatch(inside):
         if environment.get(variable.group(1)):
             return None
@@ -59,7 +59,7 @@ def _complaint(place: Place, match: re.Match[str], environment: Mapping[str, str
             f"expected no {match.group()}: Prefect fills it while it deploys, a missing Variable with nothing and a "
             "block in plain text; say it in configs/environments/, or read it in the flow"
         )
-    return f"expected {{{{ $NAME }}}} of the environment, found {match.group()}, which nothing fills"
+    return f"expected {{{{ $NAME }}}} of the environment, found {match.group()}, which is never filled"
 
 
 def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
@@ -128,13 +128,13 @@ def misplaced(entry: DeploymentEntry, pools: Collection[str], environment: Mappi
 
     Args:
         entry: the deployment.
-        pools: names of those that there are.
-        environment: what placeholders are filled from.
+        pools: names of existing pools.
+        environment: values for placeholders.
     """
     for place, message in unfilled(entry.value, environment):
         yield entry.mistake(message, *place)
     pool = text_at(entry.value, "work_pool", "name")
-    # Nothing applies a pool of the template, so it has no file.
+    # The template is never deployed, so its pool has no file.
     if pool is not None and pool not in pools and entry.source.registered is not None:
         message = f"expected a pool of infra/work-pools/, found {pool!r}; {nearest_or_all(pool, pools)}"
         yield entry.mistake(message, "work_pool", "name")
@@ -145,7 +145,7 @@ def _unguarded(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     guarded = {name for step in steps for name in list_at(step, GUARD, "names") if isinstance(name, str)}
     if lacking := sorted(variables(entry.value) - guarded):
         wanted = f"build: [{{{GUARD}: {{names: [{', '.join(lacking)}]}}}}]"
-        yield entry.mistake(f"expected {wanted} at the top of the file: Prefect fills what is not set with nothing")
+        yield entry.mistake(f"expected {wanted} at the top of the file: Prefect replaces unset variables by nothing")
 
 
 def _pulled(entry: DeploymentEntry) -> Iterator[Diagnostic]:
@@ -168,10 +168,10 @@ def _placed(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     image, expected = text_at(entry.value, "work_pool", "job_variables", "image"), f"airnub/{source.command}:local"
     if image != expected:
         found = "nothing" if image is None else repr(image)
-        message = f"expected {expected}, found {found}; `--env` writes other ones"
+        message = f"expected {expected}, found {found}; `airnub compile --env` replaces it"
         yield entry.mistake(message, "work_pool", "job_variables", "image")
     variables = mapping_at(entry.value, "work_pool", "job_variables")
-    # Without the image as expected, the others are the same in most departments, and looked at once.
+    # Without the expected image, the variables of most departments are equal, and are checked once.
     others = {name: value for name, value in variables.items() if name != "image" or value != expected}
     for place, message in wrong_defaults("docker", others):
         yield entry.mistake(message, "work_pool", "job_variables", *place)
@@ -182,7 +182,7 @@ def _flow(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     if entrypoint is None:
         return
     if "{{" in entrypoint:
-        yield entry.mistake("expected it as it is, found a placeholder", "entrypoint")
+        yield entry.mistake("expected an entrypoint without placeholders, found one", "entrypoint")
         return
     try:
         flow = load_flow(entrypoint)
@@ -202,7 +202,7 @@ def _flow(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     for misfit in own:
         yield entry.mistake(misfit.message, "parameters", *misfit.place)
     for place, more in starts:
-        # What comes from the event is not known before it.
+        # Values that come from the event are unknown until it occurs.
         known = {name: value for name, value in more.items() if not _is_template(value)}
         templates = more.keys() - known.keys()
         for misfit in misfits(flow, parameters | known, complete=not templates):
@@ -217,7 +217,7 @@ def _is_template(value: Any) -> bool:
 
 
 def _refused_by_prefect(trigger: Any) -> str | None:
-    """What Prefect's own models say that ours let pass, such as a `within` that is too short for a `Proactive` one."""
+    """Errors that only Prefect's own models find, such as a `within` that is too short for a `Proactive` trigger."""
     try:
         _triggers().validate_python(trigger)
     except ValidationError as error:

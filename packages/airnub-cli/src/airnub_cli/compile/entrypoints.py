@@ -82,7 +82,7 @@ def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterato
     if missing and complete:
         for name in missing:
             yield ParameterMisfit(
-                (), f"missing parameter {name!r}, which flow {flow.name!r} needs and a run by itself lacks"
+                (), f"missing parameter {name!r}, which flow {flow.name!r} needs; scheduled runs lack it"
             )
     given = {name: value for name, value in parameters.items() if name in signature}
     if missing:
