@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from airnub_cli.cache import NO_CACHE, Cache
-from airnub_cli.check.report import CheckWarning
 from airnub_cli.configuration.registry import TEMPLATE, TEMPLATE_FOLDER, Names, Registry, load_registry
 from airnub_cli.new.template_copy import EXAMPLE, STAGES, copied_text, template_folder
 from airnub_cli.template.history import TemplateOrigin, read_origin, template_at
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 
 _FILES = ("README.md", "prefect.yaml", f"src/{TEMPLATE.module}/example/sample_site/SOURCES.md")
 _OF_EVERY_DEPARTMENT = {f"test_{one}" for one in ("demo", "department", "pipeline", "processing", "settings", "tasks")}
@@ -28,7 +27,7 @@ Texts = dict[str, str]
 """The files of a template that describe a department, by path relative to its folder."""
 
 
-def check_descriptions(workspace: Workspace, cache: Cache = NO_CACHE) -> Iterator[CheckWarning]:
+def check_descriptions(workspace: Workspace, cache: Cache = NO_CACHE) -> Iterator[Diagnostic]:
     """Warn of each description of a department that is still the template's.
 
     Args:
@@ -86,7 +85,7 @@ def _recorded(root: Path, tree: str, cache: Cache) -> Texts:
 
 def _in_words_of(
     versions: Sequence[Texts], member: Member, names: Names, origin: TemplateOrigin | None
-) -> Iterator[CheckWarning]:
+) -> Iterator[Diagnostic]:
     left_out = origin.left_out if origin else ()
     for path in dict.fromkeys(path for texts in versions for path in texts):
         own = member.folder / path.replace(TEMPLATE.module, member.module)
@@ -101,7 +100,7 @@ def _in_words_of(
         yield from compared(path, [copy for copy in copies if copy is not None], own, text, member.module)
 
 
-def _lines(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[CheckWarning]:
+def _lines(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[Diagnostic]:
     """Warn of lines that describe the department; of adjacent lines, the first is reported."""
     match path:
         case "README.md":
@@ -115,11 +114,11 @@ def _lines(path: str, copies: Sequence[str], own: Path, text: str, department: s
     for number, line in enumerate(text.splitlines(), 1):
         if line in theirs and before not in theirs:
             message = f"expected {expected}, found the template's own words; replace them"
-            yield CheckWarning(str(own), number, message)
+            yield Diagnostic(str(own), number, message, is_warning=True)
         before = line
 
 
-def _tests(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[CheckWarning]:
+def _tests(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[Diagnostic]:
     """A file in which every test is the template's."""
     theirs = {one.group().strip() for copy in copies for one in _TEST.finditer(copy)}
     tests = list(_TEST.finditer(text))
@@ -128,7 +127,7 @@ def _tests(path: str, copies: Sequence[str], own: Path, text: str, department: s
         message = (
             f"expected tests of what {department} does, found only those of the template's {subject}; replace them"
         )
-        yield CheckWarning(str(own), text.count("\n", 0, tests[0].start()) + 1, message)
+        yield Diagnostic(str(own), text.count("\n", 0, tests[0].start()) + 1, message, is_warning=True)
 
 
 def _of_readme(text: str) -> Iterator[str]:

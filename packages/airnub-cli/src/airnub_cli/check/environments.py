@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import yaml
 
 from airnub_cli.cache import NO_CACHE, Cache
-from airnub_cli.check.report import CheckWarning
 from airnub_cli.compile.compilation import compile_deployments, compile_environment
 from airnub_cli.compile.department_file import FILE, DepartmentFile, list_at, mapping_at, retagged
 from airnub_cli.compile.workspace_check import Checked
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 _COMPLETED = "prefect.flow-run.Completed"
 
 
-def check_triggers(sources: Sequence[DepartmentFile]) -> Iterator[CheckWarning]:
+def check_triggers(sources: Sequence[DepartmentFile]) -> Iterator[Diagnostic]:
     """Warn of deployments that wait for a completed run of their department's ingestion or processing.
 
     Args:
@@ -51,7 +50,7 @@ def check_triggers(sources: Sequence[DepartmentFile]) -> Iterator[CheckWarning]:
                 "the old form: it waits for a completed run, so one failed item holds the stage back; "
                 "`airnub template update` replaces it (docs/deployments.md)"
             )
-            yield CheckWarning(str(source.path), source.file.line(place), message)
+            yield Diagnostic(str(source.path), source.file.line(place), message, is_warning=True)
 
 
 def _old(source: DepartmentFile) -> Iterator[tuple[str, tuple[str | int, ...]]]:
@@ -143,7 +142,7 @@ def check_stale(workspace: Workspace, found: Checked, cache: Cache = NO_CACHE) -
         repeated = {}
     stale += [file for file, made in repeated.items() if not file.is_file() or file.read_text(encoding="utf-8") != made]
     for file in stale:
-        yield Diagnostic(str(file), None, "expected the output of `uv run airnub compile`, found a different one; run it")
+        yield Diagnostic(str(file), None, "expected the output of `uv run airnub compile`, found others; run it")
 
 
 def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None) -> Iterator[Diagnostic]:
@@ -173,7 +172,7 @@ def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None)
             told[mistake].append(name)
         for use in dict.fromkeys(wanted.missing_secrets):
             message = f"no file has the block {use.reference}; unless the server has it, `airnub apply` fails: "
-            told[CheckWarning(use.where, use.line, message + advice(use.reference))].append(name)
+            told[Diagnostic(use.where, use.line, message + advice(use.reference), is_warning=True)].append(name)
     for one, where in told.items():
         yield one if len(where) == len(names) else replace(one, message=f"{one.message} (in {', '.join(where)})")
 

@@ -13,7 +13,6 @@ from airnub_cli.check.committed_files import check_conflicts, check_plain_secret
 from airnub_cli.check.conformance import check_lock, check_member, check_projects, check_registration
 from airnub_cli.check.descriptions import check_descriptions
 from airnub_cli.check.isolation import check_dockerfile, check_test_isolation
-from airnub_cli.check.report import CheckWarning, mistakes_in
 from airnub_cli.check.unchanged import of_backend, of_imports
 from airnub_cli.workspace import Workspace, importable
 from airnub_prefect.errors import Diagnostic
@@ -81,10 +80,13 @@ def _imported(workspace: Workspace, cache: Cache) -> list[Diagnostic]:
         digest = of_backend(workspace, prints)
         known = cache.get("backend", digest)
         if isinstance(known, list):
-            mistakes += [CheckWarning(str(workspace.root / where), line, message) for where, line, message in known]
+            mistakes += [
+                Diagnostic(str(workspace.root / where), line, message, is_warning=True)
+                for where, line, message in known
+            ]
         else:
             found = list(check_backend(workspace, CheckedVariables(workspace, cache, prints)))
-            if not mistakes_in(found):
+            if all(one.is_warning for one in found):
                 # Checkouts share the cache: places are kept relative to the root.
                 places = [Path(one.where).absolute().relative_to(workspace.root).as_posix() for one in found]
                 rows = [[place, one.line, one.message] for place, one in zip(places, found, strict=True)]

@@ -7,13 +7,13 @@ import hashlib
 import os
 import re
 import stat
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from airnub_cli import subprocesses
 from airnub_cli.cache import Cache, Fingerprints, digest_of, read_content
-from airnub_cli.check.report import CheckWarning, mistakes_in
 from airnub_cli.configuration.dotenv import known_values
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError, importable
 from airnub_prefect.errors import Diagnostic
 
@@ -75,13 +75,13 @@ def checkout_digest(root: Path, environment: Mapping[str, str] | None = None) ->
     # With the state of each file: a tracked `.env` is a mistake, an untracked one is not.
     command = ["git", "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard"]
     try:
-        listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
+        listed = subprocesses.run(command, root)
+    except (OSError, ProgramError):
         return None
-    if imported is None:
+    if imported is None or listed.status != 0:
         return None
     whole, folder = hashlib.sha256(), f"{root}{os.sep}"
-    for entry in [*filter(None, listed.split(b"\0")), *(b"! " + name.encode() for name in _IGNORED)]:
+    for entry in [*filter(None, listed.stdout.split(b"\0")), *(b"! " + name.encode() for name in _IGNORED)]:
         content = _content(folder + os.fsdecode(entry[2:]))
         whole.update(len(entry).to_bytes(8, "big") + entry + len(content).to_bytes(8, "big") + content)
     return digest_of(imported, str(root), whole.hexdigest())
@@ -92,12 +92,12 @@ def recall_check(cache: Cache, digest: str | None) -> list[Diagnostic] | None:
     known = cache.get(_KIND, digest)
     if not isinstance(known, list):
         return None
-    return [CheckWarning(where, line, message) for where, line, message in known]
+    return [Diagnostic(where, line, message, is_warning=True) for where, line, message in known]
 
 
 def remember_check(cache: Cache, digest: str | None, found: list[Diagnostic]) -> None:
     """Cache the warnings of a checkout; mistakes are not cached, since their cause may be outside of it."""
-    if not mistakes_in(found):
+    if all(one.is_warning for one in found):
         cache.put(_KIND, digest, [[one.where, one.line, one.message] for one in found])
 
 

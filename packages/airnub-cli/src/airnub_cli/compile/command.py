@@ -10,6 +10,7 @@ from airnub_cli.configuration import LOCAL, PoolType
 from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
+from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.paths import shown
 
@@ -78,7 +79,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
             click.secho(said, fg="yellow", err=True)
         count = len(error.mistakes) if isinstance(error, ConfigurationError) else 1
         click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was written", fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     for doubt in bases.doubts:
         click.secho(doubt, fg="yellow", err=True)
     if replaced := environment.replaced_sources():
@@ -97,7 +98,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
             click.echo(f"{shown(path)} is written", err=True)
     if not wanted and to != "-":
         click.echo(f"{shown(Path(to))} is up to date: {len(found.entries())} deployments", err=True)
-    sys.exit(1 if check and wanted else 0)
+    sys.exit(FAILED if check and wanted else COMPLETED)
 
 
 def _is(output: str | None, path: Path) -> bool:
