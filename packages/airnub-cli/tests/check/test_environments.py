@@ -67,7 +67,7 @@ def test_the_old_form_is_reported_once(warnings):
     [found] = warnings(deployments(OLD))
     assert found.is_warning
     assert (Path(found.where).name, found.line) == ("prefect.yaml", 6)
-    assert found.message.startswith("alpha-dept-processing and alpha-dept-analysis: the trigger is of the old form")
+    assert found.message.startswith("alpha-dept-processing and alpha-dept-analysis: expected the events")
     assert "`airnub template update`" in found.message
 
 
@@ -210,7 +210,7 @@ def test_what_compiling_would_write_otherwise(house):
     """The root's file, missing or stale, and tags in a department's own."""
     found = check_deployments(house.workspace)
     [told] = house.told(check_stale(house.workspace, found))
-    assert told == "prefect.yaml: expected what `uv run airnub compile` writes, found something else; run it"
+    assert told == "prefect.yaml: expected the output of `uv run airnub compile`, found a different text; run it"
     house.write("prefect.yaml", compile_environment(house.workspace))
     assert house.told(check_stale(house.workspace, found)) == []
     house.change("departments/alpha_dept/prefect.yaml", "owner:team-one", "owner:nobody")

@@ -140,7 +140,7 @@ def test_a_compiled_file_that_is_stale(compiled):
     """The file and the command that writes it."""
     compiled.change("prefect.yaml", "Things.", "Other things.")
     assert compiled.told(check_everything(compiled.root)) == [
-        "prefect.yaml: expected what `uv run airnub compile` writes, found something else; run it"
+        "prefect.yaml: expected the output of `uv run airnub compile`, found a different text; run it"
     ]
 
 

@@ -1,7 +1,4 @@
-"""Placeholders.
-Steps.
-A deployment by itself.
-"""
+"""A deployment by itself: entrypoints and parameters, placeholders, steps, pools."""
 
 import pytest
 
@@ -88,7 +85,7 @@ def test_steps_that_prefect_would_miss_when_a_run_starts():
         ("deploying:local", "deploying:latest", "expected airnub/department-for-deploying:local, found 'airnub/dep"),
         ('deploying:local"', 'deploying:local", mem_limt: 1g', "unknown job variable 'mem_limt' of a docker pool"),
         ("flows.first", "flows:first", ":5: deployments.0.entrypoint: expected an importable flow as"),
-        ("flows.first", "flows.{{ $X }}", "deployments.0.entrypoint: expected an entrypoint without placeholders, found one"),
+        ("flows.first", "flows.{{ $X }}", "entrypoint: expected an entrypoint without placeholders, found one"),
         ("department_for_deploying.flows.first", "json.tool.main", "entrypoint: expected a flow, found function"),
         ("{day: monday}", "{dya: monday}", ":19: deployments.1.parameters.dya: unknown parameter of flow"),
         ("{day: monday}", "{day: 5}", ":19: deployments.1.parameters.day: Input should be a valid string"),

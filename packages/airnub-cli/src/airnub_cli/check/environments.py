@@ -142,7 +142,8 @@ def check_stale(workspace: Workspace, found: Checked, cache: Cache = NO_CACHE) -
         repeated = {}
     stale += [file for file, made in repeated.items() if not file.is_file() or file.read_text(encoding="utf-8") != made]
     for file in stale:
-        yield Diagnostic(str(file), None, "expected the output of `uv run airnub compile`, found others; run it")
+        message = "expected the output of `uv run airnub compile`, found a different text; run it"
+        yield Diagnostic(str(file), None, message)
 
 
 def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None) -> Iterator[Diagnostic]:
