@@ -9,8 +9,8 @@ import click
 
 from airnub_cli.__main__ import main as airnub
 from airnub_cli.commands import COMMANDS
-from airnub_prefect.command.exit_codes import FAILURES, MEANINGS
 from airnub_prefect.command.main import group
+from airnub_prefect.exit_codes import FAILURES, MEANINGS
 from department_template.department import DEPARTMENT
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference.md"

@@ -10,9 +10,9 @@ import click
 from airnub_cli.commands import CommandError, LazyGroup
 from airnub_cli.transaction import recover
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.command.exit_codes import INVALID
 from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 
 @click.group(cls=LazyGroup, help="Manage the workspace: all packages and departments of this checkout.")

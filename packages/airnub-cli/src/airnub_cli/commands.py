@@ -5,7 +5,7 @@ from importlib import import_module
 
 import click
 
-from airnub_prefect.command.exit_codes import INVALID
+from airnub_prefect.exit_codes import INVALID
 
 
 class CommandError(click.ClickException):

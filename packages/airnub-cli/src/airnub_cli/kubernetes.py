@@ -13,8 +13,8 @@ import click
 
 from airnub_cli.configuration.dotenv import filled, known_values, missing
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.command.exit_codes import INVALID
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.exit_codes import INVALID
 from airnub_prefect.paths import shown
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import click
 
 from airnub_cli.configuration.dotenv import quiet_prefect, use_dotenv
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 if TYPE_CHECKING:
     # It imports Prefect, which is slow.

@@ -15,7 +15,7 @@ from airnub_cli import subprocesses
 from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.command.exit_codes import FAILED, INVALID
+from airnub_prefect.exit_codes import FAILED, INVALID
 
 FILE = "/var/lib/postgresql/password"
 """The file with the password of the role in a PostgreSQL service; docker-compose.yml writes it for a new database."""

@@ -23,7 +23,7 @@ from airnub_cli.images.image import images as all_images
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
-from airnub_prefect.command.exit_codes import INVALID
+from airnub_prefect.exit_codes import INVALID
 
 if TYPE_CHECKING:
     from packaging.markers import Marker

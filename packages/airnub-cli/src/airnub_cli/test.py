@@ -19,7 +19,7 @@ from airnub_cli import subprocesses
 from airnub_cli.commands import CommandError
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED
+from airnub_prefect.exit_codes import COMPLETED, FAILED
 
 # The packages of all tests, which no member may use otherwise.
 TEST_TOOLS = (

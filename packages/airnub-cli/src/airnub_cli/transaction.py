@@ -23,8 +23,8 @@ from typing import Any, NoReturn
 import click
 
 from airnub_cli.workspace import WorkspaceError
-from airnub_prefect.command.exit_codes import INVALID
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 _HOME, _LOCK, _LANDING, _JOURNAL = ".airnub", "lock", "landing", "journal.json"
 _AFTER, _BEFORE = "after", "before"

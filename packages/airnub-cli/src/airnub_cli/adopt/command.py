@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.command.exit_codes import INVALID
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 
 @click.command(

@@ -14,8 +14,8 @@ from airnub_cli.configuration import LOCAL
 from airnub_cli.configuration.dotenv import quiet_prefect, use_dotenv
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 if TYPE_CHECKING:
     # These import Prefect, which is slow; `--help` does not need it.

@@ -12,8 +12,8 @@ from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 

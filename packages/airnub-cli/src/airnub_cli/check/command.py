@@ -16,8 +16,8 @@ from airnub_cli.cache import NO_CACHE, Cache, DeferredCache
 from airnub_cli.check.unchanged import checkout_digest, recall_check, remember_check
 from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.errors import Diagnostic
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 Format = Literal["text", "json", "github"]
 

@@ -10,8 +10,8 @@ from airnub_cli.configuration import LOCAL, PoolType
 from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.paths import shown
 
 

@@ -13,8 +13,8 @@ import yaml
 from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice, importable
 from airnub_common import write_atomic
-from airnub_prefect.command.exit_codes import INVALID
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.exit_codes import INVALID
 
 if TYPE_CHECKING:
     from airnub_cli.data_contracts.publications import ContractVersion, Publications

@@ -8,8 +8,8 @@ import click
 
 from airnub_cli.workspace import Workspace, WorkspaceError, require_importable
 from airnub_prefect.api_url import PORT
-from airnub_prefect.command.exit_codes import INVALID
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 SITE_PORT = 8000
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from airnub_cli.configuration.registry import load_registry
 from airnub_core.sample_site import Route
-from airnub_prefect.command.exit_codes import FAILED
 from airnub_prefect.command.site import serve
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import FAILED
 
 
 def together(departments: Iterable[Department]) -> dict[str, Route]:

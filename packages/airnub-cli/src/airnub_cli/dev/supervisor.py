@@ -24,8 +24,8 @@ import click
 
 from airnub_cli.dev.services import RunningService, Service, Services
 from airnub_cli.dev.state import LogFile
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED
 from airnub_prefect.embedded.server import wait_for_api
+from airnub_prefect.exit_codes import COMPLETED, FAILED
 
 EVERY = 0.5
 """Seconds between two polls of the watched files."""

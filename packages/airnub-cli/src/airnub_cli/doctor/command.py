@@ -12,8 +12,8 @@ from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.doctor.machine import DoctorFinding, check_checkout, check_tools
 from airnub_cli.doctor.prefect import check_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.dotenv_file import wrong_lines
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 _MARKS = {"fine": ("✓", "green"), "odd": ("!", "yellow"), "missing": ("✗", "red")}
 

@@ -11,7 +11,7 @@ import click
 from airnub_cli.configuration.dotenv import use_dotenv
 from airnub_cli.transaction import reports_mistakes
 from airnub_cli.workspace import Workspace
-from airnub_prefect.command.exit_codes import FAILED
+from airnub_prefect.exit_codes import FAILED
 
 if TYPE_CHECKING:
     # These modules import Prefect, which is slow; `--help` does not need it.

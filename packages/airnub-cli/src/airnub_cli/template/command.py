@@ -9,8 +9,8 @@ from typing import NoReturn
 import click
 
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 _COLOURS = {
     "unresolved": "red",

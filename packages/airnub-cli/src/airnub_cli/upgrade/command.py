@@ -16,7 +16,7 @@ from airnub_cli.subprocesses import ProgramError
 from airnub_cli.upgrade.compose import ComposeProject, Container
 from airnub_cli.upgrade.plan import DATABASE, SERVER, Step, UpgradePlan, major_of, make_plan, references_of, services_of
 from airnub_cli.workspace import Workspace, WorkspaceError
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INVALID
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 
 @click.command(

@@ -10,9 +10,9 @@ from airnub_core import StoreLocation
 from airnub_core.contracts.limits import retention_text
 from airnub_core.errors import DatasetError
 from airnub_prefect.command.display import SHORT_DIGEST, echo, print_json, print_rows, time_text
-from airnub_prefect.command.exit_codes import COMPLETED
 from airnub_prefect.command.locations import Datasets
 from airnub_prefect.errors import ArgumentError
+from airnub_prefect.exit_codes import COMPLETED
 from airnub_prefect.paths import shown
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from airnub_core.store.layout import derived_url, links_name, records_name
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.withdrawal import Withdrawal, withdraw, write_withdrawals
 from airnub_prefect.command.display import SHORT_DIGEST, echo, echo_error, print_json, print_rows, time_text
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED
 from airnub_prefect.command.locations import shown_store
 from airnub_prefect.errors import ArgumentError
+from airnub_prefect.exit_codes import COMPLETED, FAILED
 from airnub_prefect.selection import check_names
 
 SHOWN_FAILURES = 20

@@ -5,9 +5,9 @@ import pytest
 from department_for_tests.department import DEPARTMENT
 
 from airnub_core import StoreError
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, FAILURES, INTERRUPTED, INVALID, MEANINGS, exit_with
 from airnub_prefect.command.main import group
 from airnub_prefect.errors import ArgumentError, ConfigurationError, Diagnostic, ServerUnreachableError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, FAILURES, INTERRUPTED, INVALID, MEANINGS, exit_with
 
 
 def ended(capsys, work):
