@@ -225,7 +225,7 @@ def test_what_repeats_the_registry(house):
     house.change("configs/departments.yaml", "departments:", "organisation: example\ndepartments:")
     found = check_deployments(house.workspace)
     [told] = house.told(check_stale(house.workspace, found))
-    assert told.startswith(".github/CODEOWNERS: expected what `uv run airnub compile` writes")
+    assert told.startswith(".github/CODEOWNERS: expected the output of `uv run airnub compile`")
     house.write("docker-compose.yml", "x: 1\n")
     house.write("departments/_template/registration/docker-compose.yml", "services:\n")
     assert "docker-compose.yml: expected services, found none" in house.told(check_stale(house.workspace, found))
