@@ -183,7 +183,7 @@ def load_manifest(vault: Vault, name: str) -> BackupManifest:
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(map(str, first["loc"]))
-        reason = f"expected a manifest of a backup, found {first['msg']} at {at or 'the top'}; restore another backup"
+        reason = f"expected a manifest, found {first['msg']} at {at or 'the top'}; restore a different backup"
         raise StoreError(f"{vault.name}/{BACKUPS}/{name}.json", reason) from None
 
 
@@ -315,4 +315,4 @@ class BucketVault:
 
 
 def _missing(vault: str, digits: str) -> StoreError:
-    return StoreError(vault, f"expected the content {digits} of the backup, found none; restore another backup")
+    return StoreError(vault, f"expected the content {digits} of the backup, found none; restore a different backup")

@@ -222,7 +222,7 @@ def _broken(imports: Imports, name: str, metadata: dict[str, Any], pyproject: Pa
             links = chain["chain"] if isinstance(chain, dict) else chain
             yield from _forbidden(imports, name, links, whole=True)
     for summary in metadata.get("summaries", []):
-        message = f"contract {name!r}: expected modules of {summary.package} that do not import each other in a circle"
+        message = f"contract {name!r}: expected modules of {summary.package} without circular imports, found some"
         yield Diagnostic(str(imports.path(summary.package)), None, message)
     for module in sorted(metadata.get("undeclared_modules", ())):
         message = f"contract {name!r}: expected {module} to have a layer in {pyproject.name}, found none"

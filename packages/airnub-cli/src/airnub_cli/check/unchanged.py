@@ -1,6 +1,6 @@
 """Digests of the inputs of checks; a check whose inputs are unchanged is not repeated.
 
-With nothing changed in the checkout no check is imported.
+If nothing changed in the checkout, no check is imported.
 """
 
 import hashlib

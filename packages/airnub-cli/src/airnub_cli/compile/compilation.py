@@ -45,14 +45,13 @@ def compile_environment(
     Args:
         workspace: the checkout.
         name: of the environment.
-        digest: names images; needed where the environment has a registry.
-        kind: of all work pools, in place of what the environment and their files say; processes have no images and pull
-            nothing.
+        digest: returns the digest of an image; required if the environment has a registry.
+        kind: overrides the type of all work pools; processes have no images and no pull steps.
         found: the result of `check_deployments`, if it was already called.
         cache: of YAML text from earlier compilations.
 
     Raises:
-        ConfigurationError: something is wrong somewhere; every mistake with its line.
+        ConfigurationError: the files have mistakes, all of which are reported with their lines.
     """
     found = found or check_deployments(workspace, cache=cache)
     if found.mistakes:
@@ -81,7 +80,7 @@ def compile_deployments(
     kind: PoolType | None = None,
     cache: Cache = NO_CACHE,
 ) -> list[dict[str, Any]]:
-    """Compile the deployments of an environment, without making text of them.
+    """Compile the deployments of an environment, without serialising them.
 
     Args:
         workspace: the checkout.
@@ -93,7 +92,7 @@ def compile_deployments(
         cache: of the names of job variables.
 
     Raises:
-        ConfigurationError: something is wrong somewhere; every mistake with its line.
+        ConfigurationError: the files have mistakes, all of which are reported with their lines.
     """
     entries = found.entries()
     images = _Images(environment, digest)
@@ -177,12 +176,12 @@ def _deployment(
     kind = type_of(pools[pool], environment, asked)
     variables = dict(mapping_at(value, "work_pool", "job_variables"))
     if kind == "process":
-        value["pull"] = []  # installed where the worker is
+        value["pull"] = []  # the code is installed with the worker
     else:
         variables["image"] = images.name(entry)
         if version := images.version(entry):
             value["version"] = version
-    # Departments write Docker's.
+    # Departments' files have the variables of Docker pools.
     overlaid = overlay(variables, over.job_variables if over else {})
     variables = {name: value for name, value in overlaid.items() if name in knows(kind)}
     value["work_pool"] = value["work_pool"] | {"name": pool}

@@ -2,7 +2,7 @@
 
 The tags are made from the registry and written into the departments' files too, and not only into the compiled one: a
 deployment from a department's folder must not lose its owner. Names are unique in the whole repository, since triggers
-and people know deployments by nothing else.
+and people refer to deployments by name.
 """
 
 import re

@@ -178,8 +178,8 @@ def _complaint(place: Place, match: re.Match[str], environment: Mapping[str, str
         if place[0] == "pull":
             return None  # filled at run time, where a missing one fails the run
         return (
-            f"expected no {match.group()}: Prefect fills it while it deploys, a missing Variable with nothing and a "
-            "block in plain text; say it in configs/environments/, or read it in the flow"
+            f"expected no {match.group()}: Prefect replaces it during the deploy, a missing Variable by nothing and a "
+            "block by its plain text; set the value in configs/environments/, or read it in the flow"
         )
     return f"expected {{{{ $NAME }}}} of the environment, found {match.group()}, which is never filled"
 

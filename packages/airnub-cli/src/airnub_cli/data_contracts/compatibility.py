@@ -90,7 +90,7 @@ def _loosened(
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """Find values and checks on which a reader relies and for which the contract promises less.
 
-    What the contract omits is taken from its code; where the code is unknown, nothing is reported here.
+    Values that the contract omits are taken from its code; if the code is unknown, nothing is reported here.
     """
     promises = version.promises or written
     for name, wanted in use.says.fields.items():
