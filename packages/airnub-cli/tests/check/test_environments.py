@@ -20,7 +20,7 @@ from airnub_cli.check.environments import (
 )
 from airnub_cli.check.runner import check_everything
 from airnub_cli.compile.compilation import compile_environment
-from airnub_cli.compile.department_file import read_source
+from airnub_cli.compile.prefect_yaml import read_source
 from airnub_cli.compile.workspace_check import check_deployments
 
 OLD = """\

@@ -9,7 +9,7 @@ import pytest
 from checked_workspace import house, installed_once  # noqa: F401  # noqa: F401
 
 from airnub_cli.compile.department_check import wrong_description, wrong_flows
-from airnub_cli.compile.department_file import read_source
+from airnub_cli.compile.prefect_yaml import read_source
 
 FOLDER = "departments/alpha_dept/src/alpha_dept"
 

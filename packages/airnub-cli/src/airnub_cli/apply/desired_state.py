@@ -43,7 +43,7 @@ _SAMPLE_TAG = f"sources:{SAMPLE}"
 class Decision:
     """The decision which environment is applied to a server."""
 
-    action: Literal["go on", "keep", "refuse"]
+    action: Literal["apply", "keep", "refuse"]
     """`keep`: none was given, and the server has one. `refuse`: the server has a different one."""
     environment: str
     """The environment that is applied, or that was refused."""
@@ -74,11 +74,11 @@ def decide(has: str | None, asked: str | None, *, default: str = LOCAL, switch: 
         switch: allow the server to change to a different environment.
     """
     if asked is None:
-        return Decision("go on", default) if has is None else Decision("keep", has)
+        return Decision("apply", default) if has is None else Decision("keep", has)
     if has is None or has == asked:
-        return Decision("go on", asked)
+        return Decision("apply", asked)
     # Leaving `sample` loses nothing of value.
-    return Decision("go on" if switch or has == SAMPLE else "refuse", asked, has)
+    return Decision("apply" if switch or has == SAMPLE else "refuse", asked, has)
 
 
 def environment_of(server: PrefectServer) -> str | None:

@@ -14,7 +14,7 @@ import yaml
 
 from airnub_cli.cache import NO_CACHE, Cache
 from airnub_cli.compile.compilation import compile_deployments, compile_environment
-from airnub_cli.compile.department_file import FILE, DepartmentFile, list_at, mapping_at, retagged
+from airnub_cli.compile.prefect_yaml import FILE, DepartmentFile, list_at, mapping_at, retagged
 from airnub_cli.compile.workspace_check import Checked
 from airnub_cli.configuration import LOCAL
 from airnub_cli.configuration.dotenv import known_values

@@ -44,7 +44,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
     # These modules import Prefect, which is slow; other commands and `--help` do not need it.
     from airnub_cli.cache import NO_CACHE, Cache
     from airnub_cli.compile.compilation import compile_environment
-    from airnub_cli.compile.department_file import FILE, retagged
+    from airnub_cli.compile.prefect_yaml import FILE, retagged
     from airnub_cli.compile.workspace_check import check_deployments
     from airnub_cli.configuration.environment import load_environment, said_of_sources
     from airnub_cli.configuration.generated_sections import generated_sections

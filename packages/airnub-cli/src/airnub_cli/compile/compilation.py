@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from airnub_cli.cache import NO_CACHE, Cache, digest_of
-from airnub_cli.compile.department_file import SOURCES, DeploymentEntry, list_at, mapping_at, tags, text_at
 from airnub_cli.compile.deployment_check import unfilled, variables
-from airnub_cli.compile.deployment_schema import GUARD
+from airnub_cli.compile.prefect_yaml import SOURCES, DeploymentEntry, list_at, mapping_at, tags, text_at
+from airnub_cli.compile.prefect_yaml_schema import GUARD
 from airnub_cli.compile.workspace_check import Checked, check_deployments
 from airnub_cli.configuration import LOCAL, PoolType
 from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment, overlay

@@ -16,8 +16,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from airnub_cli.compile.department_file import DepartmentFile, awaited_resources, list_at, text_at
 from airnub_cli.compile.deployment_check import EntrypointError, load_flow
+from airnub_cli.compile.prefect_yaml import DepartmentFile, awaited_resources, list_at, text_at
 from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.errors import Diagnostic

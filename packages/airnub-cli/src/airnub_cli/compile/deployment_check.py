@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_cli.compile.department_file import DeploymentEntry, list_at, mapping_at, text_at
-from airnub_cli.compile.deployment_schema import GUARD
+from airnub_cli.compile.prefect_yaml import DeploymentEntry, list_at, mapping_at, text_at
+from airnub_cli.compile.prefect_yaml_schema import GUARD
 from airnub_cli.configuration.pools import wrong_defaults
 from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.errors import Diagnostic

@@ -25,7 +25,8 @@ from pydantic import BaseModel
 
 from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
 from airnub_cli.compile.department_check import wrong_flows
-from airnub_cli.compile.department_file import (
+from airnub_cli.compile.deployment_check import misplaced, wrong
+from airnub_cli.compile.prefect_yaml import (
     FILE,
     DepartmentFile,
     DeploymentEntry,
@@ -36,7 +37,6 @@ from airnub_cli.compile.department_file import (
     stages,
     text_at,
 )
-from airnub_cli.compile.deployment_check import misplaced, wrong
 from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.configuration.environment import EnvironmentFile, environments, read_environment
 from airnub_cli.configuration.pools import PoolFile, pool_files, read_pool_files, type_of, wrong_defaults

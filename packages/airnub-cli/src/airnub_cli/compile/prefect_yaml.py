@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.compile.deployment_schema import DeploymentFile
+from airnub_cli.compile.prefect_yaml_schema import DeploymentFile
 from airnub_cli.configuration.registry import Registered
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
