@@ -12,9 +12,10 @@ from pathlib import Path
 import click
 
 from airnub_cli import subprocesses
-from airnub_cli.configuration.placeholders import known_values
+from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.exit_codes import FAILED, INVALID
 
 FILE = "/var/lib/postgresql/password"
 """The file with the password of the role in a PostgreSQL service; docker-compose.yml writes it for a new database."""
@@ -109,15 +110,15 @@ def rotate(name: str) -> None:
         rotate_password(database, compose_in(root), written)
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     except RotationError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(1)
+        sys.exit(FAILED)
     except ProgramError as error:
         click.secho(
             f"{error}\nCorrect that, and run `airnub rotate {name}` again: it completes the change.", fg="red", err=True
         )
-        sys.exit(1)
+        sys.exit(FAILED)
     users = f", and {' and '.join(database.readers)} uses it" if database.readers else ""
     click.echo(f"The role {database.role} has a new password{users}.")
     if name == "index":

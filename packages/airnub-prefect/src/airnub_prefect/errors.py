@@ -21,14 +21,17 @@ NAMED_FAILURES = 20
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One error in a configuration, with file or setting and line; `line` counts from 1, `None` where there is none."""
+    """An error or a warning, with file or setting and line; `line` counts from 1, `None` if there is none."""
 
     where: str
     line: int | None
     message: str
+    is_warning: bool = False
+    """Whether it is probably unfinished, but may be intended: it fails no command."""
 
     def __str__(self) -> str:
-        return f"{self.where}:{self.line}: {self.message}" if self.line else f"{self.where}: {self.message}"
+        place = f"{self.where}:{self.line}" if self.line else self.where
+        return f"{place}: warning: {self.message}" if self.is_warning else f"{place}: {self.message}"
 
 
 class ConfigurationError(Exception):
@@ -47,7 +50,11 @@ class ConfigurationError(Exception):
         return "\n".join(map(str, self.mistakes))
 
 
-class UnknownNameError(ConfigurationError):
+class ArgumentError(ConfigurationError):
+    """An argument of a command, or a parameter of a run, is invalid; nothing was done."""
+
+
+class UnknownNameError(ArgumentError):
     """A run has a name that its settings do not have; in a pipeline, later stages are not run either."""
 
 

@@ -7,6 +7,7 @@ import click
 
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 
 @click.command(
@@ -41,7 +42,7 @@ def adopt(
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         click.echo("nothing was written", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     words = ("would be changed", "would be removed") if dry_run else ("changed", "removed")
     for word, paths in zip(words, (done.changed, done.removed), strict=True):
         for path in paths:

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 
@@ -60,7 +61,7 @@ def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bo
             )
             for name in done.forgotten:
                 click.echo(f"{name}: removed")
-        return 0
+        return COMPLETED
 
     _exit(work)
 
@@ -96,7 +97,7 @@ def restore(
                 click.echo(
                     f"{one['name']}  {one['system']}  Prefect {one['versions']['prefect']}  {one['bytes']:,} bytes"
                 )
-            return 0
+            return COMPLETED
         system = _system(dev, state)
         done = restore_system(system, vault, chosen(vault, name), replace=replace, say=_say)
         integrity = done.integrity
@@ -113,7 +114,7 @@ def restore(
             click.echo(f"{done.name} is restored: {len(integrity.damaged)} damaged. Next: {system.next_step}")
         for line in integrity.damaged:
             click.secho(f"damaged: {line}", fg="red", err=True)
-        return 1 if integrity.damaged else 0
+        return FAILED if integrity.damaged else COMPLETED
 
     _exit(work)
 
@@ -157,8 +158,8 @@ def _exit(work: Callable[[], int]) -> None:
         status = work()
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
-        status = 2
+        status = INVALID
     except (BackupError, ProgramError, StoreError) as error:
         click.secho(str(error), fg="red", err=True)
-        status = 1
+        status = FAILED
     sys.exit(status)

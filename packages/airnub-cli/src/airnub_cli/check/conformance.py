@@ -3,37 +3,35 @@
 import ast
 import keyword
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from airnub_cli import subprocesses
 from airnub_cli.configuration.registry import TEMPLATE, TEMPLATE_FOLDER
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.template.history import FILE, TemplateOrigin
 from airnub_cli.workspace import Member, Workspace, normalized, read_toml
 from airnub_prefect.errors import Diagnostic
 
 SOURCES = ("__init__.py", "py.typed")
 OF_DEPARTMENTS = ("__main__.py", "department.py", "settings.py", "flows/__init__.py")
-"""What the department command, deployments and images look for, below `src/<module>`."""
+"""Files below `src/<module>` that the command, the deployments or the image of a department need."""
 LEAST_README = 200
-"""Bytes below which a README says nothing."""
+"""Minimum size of a README, in bytes."""
 _SYSTEM_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+~:-]+)?")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?([^;]*)")
 _VERSION = ("=", "<", ">", "~", "!")
 
 
 def check_projects(root: Path) -> Iterator[Diagnostic]:
-    """Folders that should be members and are none, and `pyproject.toml` files that cannot be read as a project.
-
-    What else is checked needs them, so it waits until they are right.
-    """
+    """Find folders in `packages/` and `departments/` without a valid `pyproject.toml`, which all other checks need."""
     for kind in ("packages", "departments"):
         for folder in sorted(path for path in (root / kind).glob("*") if path.is_dir()):
             path = folder / "pyproject.toml"
             if not _has_files(folder):
-                continue  # what is left of a member that another branch has
+                continue  # left behind by a member of a different branch
             if not path.is_file():
                 yield Diagnostic(str(path), None, f"expected a project here, as everywhere in {kind}/; found no file")
                 continue
@@ -41,7 +39,7 @@ def check_projects(root: Path) -> Iterator[Diagnostic]:
 
 
 def check_member(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
-    """Everything about one member that its own folder shows."""
+    """Check the names and files of one member."""
     project = _project(member.folder / "pyproject.toml")
     pyproject = member.folder / "pyproject.toml"
     yield from _wrong_name(member, pyproject)
@@ -57,7 +55,7 @@ def check_member(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
 
 
 def line_of(path: Path, key: str) -> int | None:
-    """The first line of a TOML file that sets a key or begins its table, `None` where none does."""
+    """The first line of a TOML file that sets a key or begins its table; `None` if there is none."""
     name = re.escape(key)
     pattern = re.compile(rf"""\s*(["']?{name}["']?\s*=|\[([\w.]+\.)?{name}\])""")
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -156,7 +154,7 @@ def _wrong_origin(member: Member) -> Iterator[Diagnostic]:
 
 
 def _left_of_template(member: Member) -> Iterator[Diagnostic]:
-    """What was copied by hand and not renamed; code shows it by itself."""
+    """Find names of the template in files that were copied by hand; in code, imports with such names fail."""
     for name in ("README.md", "pyproject.toml") if member.folder.name != TEMPLATE_FOLDER else ():
         path = member.folder / name
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
@@ -179,7 +177,7 @@ def _assigns(path: Path, name: str) -> bool:
     try:
         body = ast.parse(path.read_text(encoding="utf-8")).body
     except SyntaxError:
-        return True  # told where it is imported
+        return True  # reported when it is imported
     targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
     targets += [node.target for node in body if isinstance(node, ast.AnnAssign)]
     return any(isinstance(target, ast.Name) and target.id == name for target in targets)
@@ -203,7 +201,7 @@ def _required_python(root: Path) -> str | None:
 
 
 def check_registration(workspace: Workspace) -> Iterator[Diagnostic]:
-    """Members that nobody placed, and names of members that are gone."""
+    """Find members that are not registered in the root's `pyproject.toml`, and names of removed members."""
     path = workspace.root / "pyproject.toml"
     tool = read_toml(path.read_text(encoding="utf-8")).get("tool", {})
     members = list(workspace.members.values())
@@ -244,16 +242,17 @@ def _contract(linter: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def check_lock(root: Path) -> Iterator[Diagnostic]:
-    """One mistake when it is not, or cannot be asked."""
+    """Check that `uv.lock` fits the pyproject files."""
     path = str(root / "uv.lock")
     try:
-        done = subprocess.run(["uv", "lock", "--check"], cwd=root, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        yield Diagnostic(
-            path, None, "expected uv on the PATH, to ask whether the lock fits; found none: `pip install uv`"
-        )
+        done = subprocesses.run(["uv", "lock", "--check"], root)
+    except ProgramError:
+        yield Diagnostic(path, None, "expected uv on the PATH to check the lock, found none; `pip install uv`")
         return
-    if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Resolved")]
-        found = said[-1].strip() if said else f"exit status {done.returncode}"
-        yield Diagnostic(path, None, f"uv.lock is out of date: {found}; run `uv lock`")
+    if done.status != 0:
+        said = [line for line in done.error.splitlines() if line.strip() and not line.startswith("Resolved")]
+        found = said[-1].strip() if said else f"exit status {done.status}"
+        if "uv.lock" in done.error:
+            yield Diagnostic(path, None, f"uv.lock is out of date: {found}; run `uv lock`")
+        else:
+            yield Diagnostic(path, None, f"expected `uv lock --check` to succeed, found: {found}")

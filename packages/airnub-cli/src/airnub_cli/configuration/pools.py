@@ -11,13 +11,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from airnub_cli.cache import NO_CACHE, Cache, digest_of
+from airnub_cli.configuration import PoolType
 from airnub_cli.configuration.entry_files import Entry
-from airnub_cli.configuration.environment import EnvironmentFile
-from airnub_cli.configuration.environment_names import PoolType
-from airnub_cli.configuration.overlay import overlay
+from airnub_cli.configuration.environment import EnvironmentFile, overlay
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import StrictModel, checked, nearest_or_all
+from airnub_prefect.validation import checked, nearest_or_all
 from airnub_prefect.yaml_file import Place, read_yaml
 
 Template = dict[str, Any]

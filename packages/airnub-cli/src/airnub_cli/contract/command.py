@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice, importable
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.exit_codes import INVALID
 
 if TYPE_CHECKING:
     from airnub_cli.data_contracts.publications import ContractVersion, Publications
@@ -84,12 +85,12 @@ def export(names: tuple[str, ...], output: str | None) -> None:
         _require_one_for_a_file(documents, output)
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     except ConfigurationError as error:
         click.secho(str(error), fg="red", err=True)
         if hint := advice(workspace, error.mistakes):
             click.secho(hint, fg="yellow", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     if output is None:
         click.echo("---\n".join(documents.values()), nl=False)
         return
@@ -106,8 +107,7 @@ def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     """The text of each contract, by its identity in the standard."""
     # These import Pydantic and Prefect, which `--help` does not need.
     from airnub_cli.configuration.registry import load_registry
-    from airnub_cli.contract.odcs import odcs_document
-    from airnub_cli.contract.servers import servers_of
+    from airnub_cli.contract.odcs import odcs_document, servers_of
     from airnub_cli.data_contracts.publications import read_publications, with_code
     from airnub_cli.workspace import INSTALL_ALL
     from airnub_prefect.errors import Diagnostic

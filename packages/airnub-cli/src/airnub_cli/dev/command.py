@@ -9,6 +9,7 @@ import click
 from airnub_cli.workspace import Workspace, WorkspaceError, require_importable
 from airnub_prefect.api_url import PORT
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 SITE_PORT = 8000
 
@@ -79,5 +80,5 @@ def dev(
                     shutil.rmtree(cluster.socket, ignore_errors=True)
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     sys.exit(status)

@@ -15,8 +15,8 @@ import yaml
 from pydantic import ValidationError
 
 from airnub_cli import subprocesses
+from airnub_cli.configuration import SAMPLE
 from airnub_cli.configuration.environment import environment_file
-from airnub_cli.configuration.environment_names import SAMPLE
 from airnub_cli.configuration.generated_sections import generated_sections
 from airnub_cli.configuration.pools import pool_files
 from airnub_cli.configuration.registry import TEMPLATE, Names, Registered, load_registry

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airnub_cli.prefect_env import use_dotenv
+from airnub_cli.configuration.dotenv import use_dotenv
 from airnub_cli.transaction import reports_mistakes
 from airnub_cli.workspace import Workspace
+from airnub_prefect.exit_codes import FAILED
 
 if TYPE_CHECKING:
     # These modules import Prefect, which is slow; `--help` does not need it.
@@ -52,7 +53,7 @@ def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
         held = _held(server, removal)
         if not yes and not _confirmed("Remove all of this?"):
             click.echo("nothing was removed; --yes skips the question", err=True)
-            sys.exit(1)
+            sys.exit(FAILED)
         # The server first: after a failure, the next run finds the remaining objects again.
         changed = remove_files(workspace, removal, lambda: _delete(server, held))
     for path in changed:
@@ -94,7 +95,7 @@ def _backend(root: Path, *, keep: bool) -> "Iterator[PrefectServer | None]":
     except BackendError as error:
         click.secho(f"{error}\nor leave the server alone with --keep-backend", fg="red", err=True)
         click.echo("nothing was removed here", err=True)
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 def _held(server: "PrefectServer | None", removal: "Removal") -> "RemoteObjects | None":

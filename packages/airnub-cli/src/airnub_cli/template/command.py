@@ -10,6 +10,7 @@ import click
 
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 _COLOURS = {
     "unresolved": "red",
@@ -72,7 +73,7 @@ def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool)
             rows = [(str(file.state), file.path, file.note) for file in one.differences]
             _print(one.department, one.state, rows, one.lost)
     due = any(one.state in _DUE or one.lost for one in found)
-    sys.exit(1 if check and due else 0)
+    sys.exit(FAILED if check and due else COMPLETED)
 
 
 @template.command("update", epilog="Example: uv run airnub template update orders")
@@ -128,7 +129,7 @@ def update(names: tuple[str, ...], base: str | None) -> None:
     if done.left:
         where = "names without a successor, or arguments that changed"
         click.secho(f"{len(done.left)} places need manual changes: {where}", fg="red", err=True)
-    sys.exit(1 if conflicts or done.warning or lost or done.left else 0)
+    sys.exit(FAILED if conflicts or done.warning or lost or done.left else COMPLETED)
 
 
 def _print(department: str, state: str, files: Sequence[tuple[str, str, str]], lost: str = "") -> None:
@@ -141,4 +142,4 @@ def _print(department: str, state: str, files: Sequence[tuple[str, str, str]], l
 def _refuse(error: Exception) -> NoReturn:
     click.secho(str(error), fg="red", err=True)
     click.echo("nothing was written", err=True)
-    sys.exit(2)
+    sys.exit(INVALID)

@@ -9,10 +9,10 @@ from airnub_common import write_atomic
 from airnub_core import Report, StoreError
 from airnub_core.sample_site import Route, SampleSite
 from airnub_prefect.command.display import Display, echo, echo_err, echo_error, print_report, stdout_to_stderr
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INTERRUPTED
 from airnub_prefect.command.run import interruption_message, print_crash
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INTERRUPTED
 from airnub_prefect.paths import data_root, shown
 from airnub_prefect.progress import progress_to
 from airnub_prefect.session import Session

@@ -9,11 +9,11 @@ from typing import NoReturn
 import click
 
 from airnub_prefect.command.dataset import dataset_group
-from airnub_prefect.command.exit_codes import exit_with
 from airnub_prefect.command.options import DATASETS, FILE, JSON, STORE, VERBOSE
 from airnub_prefect.command.store import store_group
 from airnub_prefect.department import PIPELINE, Department
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import exit_with
 from airnub_prefect.session import prefect_session
 
 

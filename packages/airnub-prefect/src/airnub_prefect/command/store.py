@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 import click
 
-from airnub_prefect.command.exit_codes import exit_with
 from airnub_prefect.command.options import JSON, store_options
 from airnub_prefect.department import Department
+from airnub_prefect.exit_codes import exit_with
 
 
 def store_group(department: Department) -> click.Group:
