@@ -290,6 +290,7 @@ def test_a_file_that_changed_is_judged(house, cache, judged):
 
 def test_job_variables_of_an_edited_department_are_known(house, cache, judged, monkeypatch):
     """With its image alone they are those of most departments: Prefect's worker for Docker is not imported."""
+    monkeypatch.setattr(pools, "_RIGHT", set())
     assert check(house, cache).mistakes == []
     house.change("The first one.", "Another one.")
     monkeypatch.setattr(pools, "_RIGHT", set())  # as in the next process
