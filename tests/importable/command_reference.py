@@ -18,7 +18,8 @@ WRITE = "uv run --all-packages python tests/importable/command_reference.py"
 _INTRODUCTION = f"""# Command reference
 
 Every command with its options, generated from `--help`. To update this page, run `{WRITE}`.
-`department-template` stands for the command of any department: all departments have the same commands.
+`department-template` stands for the command of any department: all departments have the same commands. A fresh clone
+has only the command of the example department; `uv run --package NAME NAME …` installs a different one.
 [Exit codes](#exit-codes) are at the end.
 """
 

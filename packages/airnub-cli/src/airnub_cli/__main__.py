@@ -15,7 +15,11 @@ from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.exit_codes import INVALID
 
 
-@click.group(cls=LazyGroup, help="Manage the workspace: all packages and departments of this checkout.")
+@click.group(
+    cls=LazyGroup,
+    help="Manage the workspace: all packages and departments of this checkout.",
+    epilog="Example: uv run airnub check",
+)
 @click.pass_context
 def main(context: click.Context) -> None:
     # `doctor` reports an unreadable `.env` as a finding.

@@ -26,6 +26,8 @@ CACHE = "AIRNUB_CACHE"
 """Names the cache folder, and so is no input of a result."""
 _SHELL = {"_", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TERM_SESSION_ID", "WINDOWID"}
 """Variables that a shell or a terminal sets for each command or window; they are no inputs of results."""
+_PLACES = {"PYTHONPATH", "VIRTUAL_ENV"}
+"""Variables with the places of packages; what Python finds there is part of each digest."""
 _LOOKS = (b"environ", b"getenv", b"pydantic_settings", b"BaseSettings", b"dotenv", b"expandvars")
 _SAID = ("AIRNUB_", "PREFECT_")
 _OURS = {"airnub_cli", "airnub_common", "airnub_core", "airnub_prefect"}
@@ -189,7 +191,7 @@ def read_content(path: str) -> Content:
 
 def _environment(given: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     values = os.environ if given is None else given
-    return [(name, value) for name, value in values.items() if name != CACHE and name not in _SHELL]
+    return [(name, value) for name, value in values.items() if name != CACHE and name not in _SHELL | _PLACES]
 
 
 DAYS = 14

@@ -102,9 +102,10 @@ def _missing(path: Path, text: str, values: Mapping[str, str]) -> Iterator[Diagn
 )
 @click.option("--no-server", is_flag=True, help="Omit the Prefect server, which runs elsewhere or is Prefect Cloud.")
 def kubernetes(environment: str, no_server: bool) -> None:
-    """Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.
+    """Print the Kubernetes manifests of an environment.
 
-    Secrets are not included. Nothing is sent to a cluster.
+    They are made from infra/kubernetes/, with a worker for each active department. Secrets are not included. Nothing is
+    sent to a cluster.
     """
     from airnub_cli.images.docker_engine import DockerBases
     from airnub_cli.images.image import ImageDigests

@@ -122,9 +122,10 @@ def count_expired(server: "PrefectServer", retention: timedelta, now: datetime |
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def retention(days: float | None, as_json: bool) -> None:
-    """Count the runs that the next vacuum of the Prefect server (PREFECT_API_URL) will remove. Nothing is removed.
+    """Count the runs that the Prefect server will remove next.
 
-    The server vacuums every hour by itself, and removes task runs, logs and artifacts with the runs.
+    This command removes nothing: the server (PREFECT_API_URL) removes expired runs every hour by itself, and removes
+    task runs, logs and artifacts with the runs.
     """
     quiet_prefect()
     sys.exit(_run(days, as_json=as_json))

@@ -97,10 +97,11 @@ def rotate_password(database: Database, compose: Compose, written: str | None = 
 @click.command("rotate", epilog="Example: uv run airnub rotate database")
 @click.argument("name", metavar="NAME", type=click.Choice(list(DATABASES)))
 def rotate(name: str) -> None:
-    """Change the password of NAME, database or index, in the system of Docker Compose.
+    """Change a database password in the system of Docker Compose.
 
-    The new password is random, or POSTGRES_PASSWORD of .env. The database changes first, then the server restarts with
-    the new password: the API is unavailable for some seconds, and runs continue.
+    NAME is `database`, the Prefect server's, or `index`, that of the departments' indexes. The new password is random,
+    or POSTGRES_PASSWORD of .env. The database changes first, then the server restarts with the new password: the API is
+    unavailable for some seconds, and runs continue.
     """
     try:
         root = Workspace.root_around(Path.cwd())

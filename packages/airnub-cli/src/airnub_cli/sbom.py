@@ -190,10 +190,11 @@ def _is_member(component: Bill) -> bool:
 )
 @click.option("--licences", is_flag=True, help="Print each package with its version, licence and images.")
 def sbom(names: tuple[str, ...], output: str | None, licences: bool) -> None:
-    """Print a software bill of materials (SBOM) for each IMAGE (default: all), as CycloneDX 1.5, from the lock.
+    """Print a software bill of materials (SBOM) for each image.
 
-    The same inputs give the same SBOM, which names the image's digest. Licences come from the metadata of the packages
-    installed here; a package without one is `unknown`.
+    Without IMAGE, all images are printed. The format is CycloneDX 1.5, and the source is the lock. The same inputs give
+    the same SBOM, which names the image's digest. Licences come from the metadata of the packages installed here; a
+    package without one is `unknown`.
     """
     from airnub_cli.images.docker_engine import DockerBases
     from airnub_cli.images.image import ImageDigests

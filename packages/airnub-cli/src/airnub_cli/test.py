@@ -133,7 +133,10 @@ def _status(command: list[str], folder: Path, output: IO[bytes] | None, **option
     "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Number of members to test in parallel."
 )
 def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
-    """Install the wheel of each MEMBER (default: all) in isolation, with its declared dependencies, and test it."""
+    """Test members of the workspace, each in isolation.
+
+    Each MEMBER (default: all) is installed from its wheel, with only its declared dependencies, and its tests are run.
+    """
     try:
         workspace = Workspace.around(Path.cwd())
         chosen = [workspace.named(name) for name in names] or list(workspace.members.values())

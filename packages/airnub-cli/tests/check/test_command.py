@@ -34,7 +34,7 @@ def test_mistakes_are_told_and_counted(run):
 def test_nothing_wrong(run):
     """Said, with exit status 0; as JSON an empty list."""
     done = run([])
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "everything is as it should be\n")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "no mistakes found\n")
     assert json.loads(run([], "--format", "json").stdout) == []
 
 

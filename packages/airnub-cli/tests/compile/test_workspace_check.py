@@ -11,6 +11,7 @@ from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
 from airnub_cli.compile import workspace_check
 from airnub_cli.compile.compilation import compile_environment
 from airnub_cli.compile.workspace_check import check_deployments
+from airnub_cli.configuration import pools
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.subprocesses import can_fork
 from airnub_cli.workspace import Workspace
@@ -284,6 +285,16 @@ def test_a_file_that_changed_is_judged(house, cache, judged):
     check(house, cache)
     house.deployments.write_text(before)
     check(house, cache)
+    assert len(judged) == 2
+
+
+def test_job_variables_of_an_edited_department_are_known(house, cache, judged, monkeypatch):
+    """With its image alone they are those of most departments: Prefect's worker for Docker is not imported."""
+    assert check(house, cache).mistakes == []
+    house.change("The first one.", "Another one.")
+    monkeypatch.setattr(pools, "_RIGHT", set())  # as in the next process
+    monkeypatch.setattr(pools, "_wrong_defaults", lambda *_: pytest.fail("checked again"))
+    assert check(house, cache).mistakes == []
     assert len(judged) == 2
 
 

@@ -98,15 +98,9 @@ def _panels(dataset: str, shown: Sequence[_Shown]) -> list[Panel]:
             for one, check in zip(shown, found, strict=True)
         ]
         unit = next((check.unit for check in reversed(found) if check is not None and check.unit), newest.unit)
-        # The row count has a panel already.
-        known = [
-            (check.value, one.rows)
-            for one, check in zip(shown, found, strict=True)
-            if check is not None and one.rows is not None
-        ]
-        is_row_count = bool(known) and all(value == rows for value, rows in known)
-        if unit is not None and not (unit == "rows" and is_row_count):
-            panels.append(Panel(f"{dataset}: {name} ({unit})", points))
+        # The count of rows has a panel already.
+        if unit is not None and unit != "rows":
+            panels.append(Panel(f"{dataset}: {name}", points, unit))
     return panels
 
 

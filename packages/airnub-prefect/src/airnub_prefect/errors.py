@@ -76,9 +76,10 @@ class StageFailedError(Exception):
         """The number of failed items, and whether a retry may help, without their names."""
         failed = self.report.failed
         transient = sum(outcome.error is not None and outcome.error.transient for outcome in failed)
-        advice = f"{transient} of them may succeed in another run" if transient else "another run alone will not help"
+        advice = f"{transient} of them may succeed in another run" if transient else "a retry will not help"
         head = f"{self.stage}: {len(failed)} of {len(self.report.outcomes)} items failed, tolerated: {self.tolerated}"
-        return f"{head}; {advice}; the others are stored"
+        others = "; the others are stored" if len(failed) < len(self.report.outcomes) else ""
+        return f"{head}; {advice}{others}"
 
     def __str__(self) -> str:
         failed = self.report.failed

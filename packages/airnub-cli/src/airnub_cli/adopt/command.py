@@ -23,10 +23,10 @@ from airnub_prefect.exit_codes import INVALID
 def adopt(
     organisation: str, licence: str | None, platform_owner: str | None, without_example: bool, dry_run: bool
 ) -> None:
-    """Replace organisation, licence and code owners in the whole repository with your organisation's own.
+    """Replace organisation, licence and code owners by your own.
 
-    Requires a clean working tree, except with --dry-run, so that `git diff` shows the changes. Either all files change
-    or none. A second run with the same options changes nothing.
+    All files of the repository are searched. Requires a clean working tree, except with --dry-run, so that `git diff`
+    shows the changes. Either all files change or none. A second run with the same options changes nothing.
     """
     from airnub_cli.adopt.adoption import adopt as make_own
 

@@ -115,8 +115,8 @@ _SHOWN = 5
 
 @click.command(
     "affected",
-    epilog="Example: uv run airnub affected --base origin/main;  "
-    "uv run airnub affected --base origin/main --concern image --format github-matrix",
+    epilog="\b\nExample: uv run airnub affected --base origin/main\n"
+    "         uv run airnub affected --base origin/main --concern image --format github-matrix",
 )
 @click.option("--base", "reference", required=True, metavar="REF", help="Branch, tag or commit to compare with.")
 @click.option(
@@ -131,10 +131,12 @@ _SHOWN = 5
     "--groups",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Maximum number of entries of a github-matrix, each a `group` of names. GitHub allows 256 jobs.",
+    help="Distribute the names over at most N entries of the github-matrix, since GitHub allows 256 jobs.",
 )
 @click.option(
-    "--concern", type=click.Choice(_CONCERNS), help="Filter to targets that need this, with the reasons for it."
+    "--concern",
+    type=click.Choice(_CONCERNS),
+    help="Filter to targets for which this has to be repeated, with the reasons.",
 )
 @click.option(
     "--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Filter to this kind of target. Repeatable."
@@ -142,10 +144,11 @@ _SHOWN = 5
 def affected_command(
     reference: str, shape: str, groups: int | None, concern: str | None, kinds: tuple[str, ...]
 ) -> None:
-    """List the departments, packages, images and workspace tests that a change affects, with the reasons.
+    """List what a change affects, with the reasons.
 
-    The change is the difference between the working tree, with its uncommitted files, and the merge base of HEAD and
-    REF. For each target, the output says what has to be repeated: `image`, `tests` or `deployment`.
+    Departments, packages, images and workspace tests can be affected. The change is the difference between the working
+    tree, with its uncommitted files, and the merge base of HEAD and REF. For each target, the output says what has to
+    be repeated: `image`, `tests` or `deployment`.
     """
     try:
         answer = affected(Workspace.root_around(Path.cwd()), reference)

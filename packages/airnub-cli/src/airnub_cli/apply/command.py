@@ -81,11 +81,11 @@ def apply(
     environment_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Apply the configuration in this repository to the Prefect server (PREFECT_API_URL).
+    """Apply the configuration of this repository to the server.
 
-    Work pools and queues, Variables, blocks and automations are compared with those of the server, and only differences
-    are sent. What operators set on the server is kept: pauses, concurrency limits, and whether an automation is
-    enabled. Nothing is deleted.
+    The server is that of PREFECT_API_URL. Work pools and queues, Variables, blocks and automations are compared with
+    those of the server, and only differences are sent. What operators set on the server is kept: pauses, concurrency
+    limits, and whether an automation is enabled. Nothing is deleted.
 
     The server remembers its environment. A different one is rejected, unless the server has `sample` or --switch is
     given.

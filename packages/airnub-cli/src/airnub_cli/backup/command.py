@@ -37,10 +37,11 @@ def _of_dev(command: Callable[..., None]) -> Callable[..., None]:
 )
 @_JSON
 def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bool) -> None:
-    """Back up databases, stores, datasets and indexes to TO: a folder, or a bucket such as s3://bucket/prefix.
+    """Back up databases, stores, datasets and indexes.
 
-    Runs may be in flight. Content that TO already has is not copied again. A backup contains everything that the server
-    holds, including the secrets of blocks: protect TO like the server.
+    TO is a folder, or a bucket such as s3://bucket/prefix. Runs may be in flight. Content that TO already has is not
+    copied again. A backup contains everything that the server holds, including the secrets of blocks: protect TO like
+    the server.
     """
 
     def work() -> int:
@@ -75,9 +76,10 @@ def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bo
 def restore(
     source: str, name: str | None, listing: bool, replace: bool, dev: bool, state: Path | None, as_json: bool
 ) -> None:
-    """Restore a backup from FROM into an empty system, and verify its stores and datasets.
+    """Restore a backup into an empty system, and verify it.
 
-    No service but PostgreSQL may run meanwhile. The exit status is 1 if anything is damaged.
+    FROM is the folder or bucket of `airnub backup`. Every object and dataset is verified afterwards. No service but
+    PostgreSQL may run meanwhile. The exit status is 1 if anything is damaged.
     """
 
     def work() -> int:

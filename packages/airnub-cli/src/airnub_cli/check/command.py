@@ -28,13 +28,14 @@ Format = Literal["text", "json", "github"]
 )
 @click.option("--no-cache", is_flag=True, help="Ignore cached results.")
 def check(form: Format, no_cache: bool) -> None:
-    """Check the whole workspace, and report all mistakes at once with file and line.
+    """Check the whole workspace, and report all mistakes at once.
 
-    Checks cover: names, required files and registration of members; import contracts and undeclared imports; flows
-    without a deployment; settings that accept unknown keys; deployments and their parameters; the root's prefect.yaml;
-    pools, Variables, blocks and automations of every environment; data contracts and their readers; and the lock.
-    Nothing is changed and no server is contacted. The dependencies of departments must be installed. The exit status is
-    1 if there are mistakes. Warnings, such as a department that still has the template's description, do not change it.
+    Each mistake has file and line. Checks cover: names, required files and registration of members; import contracts
+    and undeclared imports; flows without a deployment; settings that accept unknown keys; deployments and their
+    parameters; the root's prefect.yaml; pools, Variables, blocks and automations of every environment; data contracts
+    and their readers; and the lock. Nothing is changed and no server is contacted. The dependencies of departments must
+    be installed. The exit status is 1 if there are mistakes. Warnings, such as a department that still has the
+    template's description, do not change it.
     """
     quiet_prefect()
     try:
@@ -42,7 +43,7 @@ def check(form: Format, no_cache: bool) -> None:
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
         sys.exit(INVALID)
-    os.chdir(root)  # paths are reported relative to the root, as GitHub and editors expect them
+    os.chdir(root)  # printed paths are relative to the root, as GitHub and editors expect
     found = _check(root, NO_CACHE if no_cache else Cache.of_user())
     if found or form == "json":
         click.echo(report(found, form))
@@ -56,7 +57,7 @@ def check(form: Format, no_cache: bool) -> None:
         f"{count} {name}{'s' * (count != 1)}" for name, count in (("mistake", mistakes), ("warning", warnings)) if count
     ]
     colour = "red" if mistakes else "yellow" if warnings else "green"
-    click.secho(", ".join(said) or "everything is as it should be", fg=colour, err=True)
+    click.secho(", ".join(said) or "no mistakes found", fg=colour, err=True)
     sys.exit(FAILED if mistakes else COMPLETED)
 
 

@@ -5,7 +5,6 @@ import keyword
 import re
 import tomllib
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from airnub_cli import subprocesses
 from airnub_cli.configuration.registry import TEMPLATE, TEMPLATE_FOLDER
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.template.history import FILE, TemplateOrigin
-from airnub_cli.workspace import Member, Workspace, normalized
+from airnub_cli.workspace import Member, Workspace, normalized, read_toml
 from airnub_prefect.errors import Diagnostic
 
 SOURCES = ("__init__.py", "py.typed")
@@ -65,7 +64,7 @@ def line_of(path: Path, key: str) -> int | None:
 
 def _wrong_project(path: Path) -> Iterator[Diagnostic]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
         yield Diagnostic(str(path), int(at[1]) if at else None, f"broken TOML: {error}")
@@ -148,7 +147,7 @@ def _wrong_origin(member: Member) -> Iterator[Diagnostic]:
     path = member.folder / FILE
     try:
         if path.is_file():
-            TemplateOrigin(**tomllib.loads(path.read_text(encoding="utf-8")))
+            TemplateOrigin(**read_toml(path.read_text(encoding="utf-8")))
     except ValueError as error:
         said = " ".join(str(error).split())
         yield Diagnostic(str(path), None, f"expected the format of `airnub new department`, found: {said}")
@@ -193,24 +192,18 @@ def _has_files(folder: Path) -> bool:
 
 
 def _project(path: Path) -> dict[str, Any]:
-    project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+    project: dict[str, Any] = read_toml(path.read_text(encoding="utf-8")).get("project", {})
     return project
 
 
 def _required_python(root: Path) -> str | None:
-    return _requires_python(root.read_text(encoding="utf-8"))
-
-
-@lru_cache(maxsize=1)  # the same for all members, and slow to parse in a large workspace
-def _requires_python(text: str) -> str | None:
-    found: str | None = tomllib.loads(text).get("project", {}).get("requires-python")
-    return found
+    return _project(root).get("requires-python")
 
 
 def check_registration(workspace: Workspace) -> Iterator[Diagnostic]:
     """Find members that are not registered in the root's `pyproject.toml`, and names of removed members."""
     path = workspace.root / "pyproject.toml"
-    tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    tool = read_toml(path.read_text(encoding="utf-8")).get("tool", {})
     members = list(workspace.members.values())
     modules = {member.module for member in members}
     departments = {member.module for member in members if member.kind == "department"}

@@ -92,7 +92,9 @@ def _in_words_of(
         if not own.is_file():
             continue
         try:
-            copies = [copied_text(PurePosixPath(path), one[path], names, left_out) for one in versions if path in one]
+            # The template of today is mostly that which the department records.
+            texts = dict.fromkeys(one[path] for one in versions if path in one)
+            copies = [copied_text(PurePosixPath(path), one, names, left_out) for one in texts]
         except SyntaxError:
             continue  # reported by the template's own tests
         text = own.read_text(encoding="utf-8", errors="replace")

@@ -6,14 +6,13 @@ The tests of a department are run with it alone, and a Dockerfile of its own is 
 import ast
 import re
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from airnub_cli.cache import NO_CACHE, Cache, Fingerprints, digest_of
 from airnub_cli.check.import_contracts import Imports
-from airnub_cli.workspace import Member, Workspace, is_installed, normalized
+from airnub_cli.workspace import Member, Workspace, is_installed, normalized, read_toml
 from airnub_prefect.errors import Diagnostic
 
 _APART = "writes_apart"
@@ -181,7 +180,7 @@ def _hidden(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
 
 
 def _declared(pyproject: Path, *, for_tests: bool = False) -> set[str]:
-    table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    table = read_toml(pyproject.read_text(encoding="utf-8"))
     project = table["project"]
     lists = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
     lists += table.get("dependency-groups", {}).values() if for_tests else []

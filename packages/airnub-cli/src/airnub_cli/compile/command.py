@@ -34,11 +34,12 @@ from airnub_prefect.paths import shown
     help="Type of all work pools. Default: as the environment sets it, else each pool's own type.",
 )
 def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: str | None) -> None:
-    """Merge the prefect.yaml files of all active departments into one, after a check of every deployment.
+    """Merge the departments' prefect.yaml files into one.
 
-    With the root's prefect.yaml, owner tags of deployments are written into the departments' files, and the generated
-    sections of other files are updated: CODEOWNERS, the services of Compose, the import contracts. The dependencies of
-    departments must be installed: each department without a cached result is imported.
+    Every deployment is checked first. Retired departments are left out. With the root's prefect.yaml, owner tags of
+    deployments are written into the departments' files, and the generated sections of other files are updated:
+    CODEOWNERS, the services of Compose, the import contracts. The dependencies of departments must be installed: each
+    department without a cached result is imported.
     """
     quiet_prefect()  # as `airnub check` does, so that both use the same cache entries
     # These modules import Prefect, which is slow; other commands and `--help` do not need it.

@@ -65,12 +65,15 @@ def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any], cache: Cache = N
         digest = digest_of(kind, json.dumps(defaults, sort_keys=True))
     except TypeError:
         digest = None
-    if digest in _RIGHT or cache.get("defaults", digest) == "right":
+    if digest in _RIGHT:
         return []
-    found = list(_wrong_defaults(kind, defaults))
+    found: list[tuple[Place, str]] = []
+    if cache.get("defaults", digest) != "right":
+        found = list(_wrong_defaults(kind, defaults))
+        if not found:
+            cache.put("defaults", digest, "right")
     if not found:
         _RIGHT.update({digest} - {None})
-        cache.put("defaults", digest, "right")
     return found
 
 

@@ -58,11 +58,11 @@ _FILES = {".yaml", ".yml"}
 
 @click.group("contract", epilog="Example: uv run airnub contract export")
 def contract() -> None:
-    """Export the contracts of the datasets and events that departments publish."""
+    """Export the contracts of published datasets and events."""
 
 
 @contract.command(
-    "export", epilog="Example: uv run airnub contract export project_alpha/noaa_daily_weather -o contract.yaml"
+    "export", epilog="\b\nExample: uv run airnub contract export project_alpha/noaa_daily_weather -o contract.yaml"
 )
 @click.argument("names", nargs=-1, metavar="[DEPARTMENT/NAME[.vN]]...")
 @click.option(
@@ -72,10 +72,11 @@ def contract() -> None:
     help="File ending in .yaml for one contract, or folder for one file per contract. Default: stdout.",
 )
 def export(names: tuple[str, ...], output: str | None) -> None:
-    """Print contracts (default: all) in the Open Data Contract Standard, version 3.1.0, as YAML.
+    """Print contracts in the Open Data Contract Standard.
 
-    Each has columns, types, units, keys, partitioning, checks, freshness, owner and location. A name without .vN
-    selects all versions. The code of a contract is imported, so the dependencies of departments must be installed.
+    The format is YAML of version 3.1.0; without arguments, all contracts are printed. Each has columns, types, units,
+    keys, partitioning, checks, freshness, owner and location. A name without .vN selects all versions. The code of a
+    contract is imported, so the dependencies of departments must be installed.
     """
     quiet_prefect()
     try:

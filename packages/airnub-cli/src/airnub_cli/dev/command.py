@@ -35,9 +35,10 @@ SITE_PORT = 8000
 def dev(
     port: int | None, sample: bool, site_port: int | None, folder: Path | None, drain_seconds: float, sqlite: bool
 ) -> None:
-    """Run the whole system on this machine without Docker: server, UI, and a worker per department.
+    """Run the whole system on this machine, without Docker.
 
-    Runs fetch from each department's own sources; with --sample from its sample site, which needs no internet.
+    The system is a Prefect server with its UI, and a worker for each department. Runs fetch from each department's own
+    sources; with --sample from its sample site, which needs no internet.
 
     Configuration and deployments are applied at the start, and again when a file of packages, departments, configs or
     infra/work-pools changes. Ctrl-C stops everything; the data is kept for the next start.

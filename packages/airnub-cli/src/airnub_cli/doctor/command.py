@@ -21,9 +21,10 @@ _MARKS = {"fine": ("✓", "green"), "odd": ("!", "yellow"), "missing": ("✗", "
 @click.command("doctor", epilog="Example: uv run airnub doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def doctor(as_json: bool) -> None:
-    """Check the setup of this machine, and print a command to fix each problem.
+    """Check the setup of this machine.
 
-    Nothing is changed. The exit status is 1 if anything is missing that a first run needs.
+    Each problem is printed with the command that fixes it. Nothing is changed. The exit status is 1 if anything is
+    missing that a first run needs.
     """
     try:
         root = Workspace.around(Path.cwd()).root

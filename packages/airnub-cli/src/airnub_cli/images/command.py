@@ -41,8 +41,9 @@ def images(
     only_bases: bool,
     as_json: bool,
 ) -> None:
-    """Build each IMAGE (a department, or `prefect`; default: all of these) that is missing or out of date.
+    """Build the images that are missing or out of date.
 
+    IMAGE is a department, or `prefect` for the server and the workers. The default is all of these.
     `prefect-kubernetes`, for the server and the workers on Kubernetes, is built only if it is named.
     """
     if only_bases and (as_json or push):

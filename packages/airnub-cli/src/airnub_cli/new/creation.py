@@ -113,8 +113,15 @@ def _taken(workspace: Workspace, name: str) -> str | None:
         if service in present:
             return f"docker-compose.yml has a service {service} already; choose a different name"
     if command := shutil.which(names.slug):
-        return f"its command would hide {command}; choose a different name"
+        return f"its command would hide {command}; choose a different name{_leftover(command)}"
     return _ambiguous(workspace, names)
+
+
+def _leftover(command: str) -> str:
+    """What to do about a command that a removed department may have left in this environment."""
+    if Path(command).parent != Path(sys.prefix) / "bin":
+        return ""
+    return ", or remove the command of a department that no longer exists: uv sync --all-packages"
 
 
 def _ambiguous(workspace: Workspace, names: Names) -> str | None:

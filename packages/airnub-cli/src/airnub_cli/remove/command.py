@@ -19,21 +19,25 @@ if TYPE_CHECKING:
     from airnub_cli.remove.remote_objects import RemoteObjects
     from airnub_cli.remove.removal import Removal
 
+_MENTIONED = 10
+"""Maximum number of files that are listed because they still name the department."""
+
 
 @click.group("remove", epilog="Example: uv run airnub remove department orders")
 def remove() -> None:
-    """Remove a department from the repository and the Prefect server."""
+    """Remove a department from the repository and the server."""
 
 
 @remove.command("department", epilog="Example: uv run airnub remove department orders --keep-backend")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Skip the confirmation.")
-@click.option("--keep-backend", is_flag=True, help="Remove local files only; leave the server alone.")
+@click.option("--keep-backend", is_flag=True, help="Remove local files only; change nothing on the server.")
 @reports_mistakes
 def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
-    """Remove a department: its files, its entries in the root's files, and its objects on the Prefect server.
+    """Remove a department from the repository and the server.
 
-    Everything to be removed is listed first. Its stored data and the records of its runs are kept.
+    Its files, its entries in files of the root, and its objects on the Prefect server are removed. Everything to be
+    removed is listed first. Its stored data and the records of its runs are kept.
     """
     from airnub_cli.remove.removal import mentions, planned_removal
     from airnub_cli.remove.removal import remove_department as remove_files
@@ -55,8 +59,10 @@ def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
     for path in changed:
         click.echo(f"{path} is written")
     click.echo(f"{removal.names.module} is removed")
+    click.echo("`uv sync --all-packages` removes its command from this environment")
     if named := mentions(workspace.root, removal.names):
-        click.echo(f"It is still named in {', '.join(named)}", err=True)
+        more = f" and {len(named) - _MENTIONED:,} more files" if len(named) > _MENTIONED else ""
+        click.echo(f"It is still named in {', '.join(named[:_MENTIONED])}{more}", err=True)
 
 
 def _confirmed(question: str) -> bool:

@@ -28,12 +28,12 @@ from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 @click.option("--no-build", is_flag=True, help="Use the existing images.")
 @click.option("--lose-runs", is_flag=True, help="Continue even if runs in flight are lost.")
 def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool) -> None:
-    """Upgrade the system of docker-compose.yml to the present checkout and .env, while runs continue.
+    """Upgrade the system of Docker Compose while runs continue.
 
-    Images are built, then changed services are replaced in an order in which the API is unavailable for seconds only:
-    the server's dependencies, the server alone, setup, departments, and the workers last. Unchanged services are not
-    restarted. Unavoidable losses, such as runs in flight when the API's password changes, are printed before anything
-    is stopped.
+    Afterwards, the system has the code of this checkout and the settings of .env. Images are built, then changed
+    services are replaced in an order in which the API is unavailable for seconds only: the server's dependencies, the
+    server alone, setup, departments, and the workers last. Unchanged services are not restarted. Unavoidable losses,
+    such as runs in flight when the API's password changes, are printed before anything is stopped.
 
     Exit status: 0 when everything is up, even if nothing changed; 1 when a step failed, with what to do next; 2 when
     the upgrade was rejected and nothing was stopped.
