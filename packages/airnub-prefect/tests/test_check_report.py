@@ -12,7 +12,7 @@ pytest.importorskip("airnub_data", reason="the extra `datasets` is not installed
 from airnub_core import Outcome, Status
 from airnub_core.outcome import CheckResult
 from airnub_data.check_history import CheckedVersion
-from airnub_prefect.check_report import _panels, _shown, markdown
+from airnub_prefect.check_report import markdown
 
 WRITTEN_AT_ONCE = 500
 """Events that the embedded server collects before it writes them."""
@@ -40,18 +40,6 @@ def test_each_check_has_the_last_versions():
     outcome = Outcome("orders", Status.UPDATED, rows=14, checks=(result("fresh", True, 2),))
     line = markdown([outcome], HISTORY).splitlines()[-1]
     assert line == r"| orders | fresh | ·!✓ | `at most 3 \| 4` | `'2'` |"
-
-
-def test_a_row_count_has_no_second_plot():
-    """Other numbers of rows have a plot of their own."""
-
-    def titles(value):
-        found = CheckResult("fits", True, "block", "it fits", "that it fits", value, "rows")
-        outcome = Outcome("orders", Status.UPDATED, rows=14, checks=(found,))
-        return [panel.title for panel in _panels("orders", _shown(outcome, ()))]
-
-    assert titles(14) == ["orders: rows"]
-    assert titles(0) == ["orders: rows", "orders: fits (rows)"]
 
 
 def test_no_plot_without_a_number(monkeypatch):

@@ -27,7 +27,7 @@ CACHE = "AIRNUB_CACHE"
 _SHELL = {"_", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TERM_SESSION_ID", "WINDOWID"}
 """Variables that a shell or a terminal sets for each command or window; they are no inputs of results."""
 _PLACES = {"PYTHONPATH", "VIRTUAL_ENV"}
-"""They say where packages are: what Python finds there is part of each digest."""
+"""Variables with the places of packages; what Python finds there is part of each digest."""
 _LOOKS = (b"environ", b"getenv", b"pydantic_settings", b"BaseSettings", b"dotenv", b"expandvars")
 _SAID = ("AIRNUB_", "PREFECT_")
 _OURS = {"airnub_cli", "airnub_common", "airnub_core", "airnub_prefect"}

@@ -128,8 +128,8 @@ def test_a_person_may_complete_parameters(house):
     assert house.mistakes() == []
     house.change("{times: 2}", "{times: two}")
     assert house.mistakes() == [
-        "prefect.yaml:19: deployments.1.parameters.times: expected what flow 'department-for-deploying-second' takes: "
-        "type integer"
+        "prefect.yaml:19: deployments.1.parameters.times: expected type integer, as flow "
+        "'department-for-deploying-second' declares"
     ]
 
 
@@ -187,4 +187,4 @@ def test_a_run_by_itself_needs_every_parameter():
     assert misfits_of("second", {}) == {}
     flow = "flow 'department-for-deploying-second'"
     assert misfits_of("second", {}, complete=True)[""].startswith(f"missing parameter 'day', which {flow} needs")
-    assert misfits_of("second", {"times": "x"}) == {"times": f"expected what {flow} takes: type integer"}
+    assert misfits_of("second", {"times": "x"}) == {"times": f"expected type integer, as {flow} declares"}

@@ -33,7 +33,7 @@ def check_projects(root: Path) -> Iterator[Diagnostic]:
             if not _has_files(folder):
                 continue  # left behind by a member of a different branch
             if not path.is_file():
-                yield Diagnostic(str(path), None, f"expected a project here, as everywhere in {kind}/; found no file")
+                yield Diagnostic(str(path), None, f"expected a pyproject.toml in each folder of {kind}/, found none")
                 continue
             yield from _wrong_project(path)
 
@@ -105,7 +105,7 @@ def _wrong_files(member: Member) -> Iterator[Diagnostic]:
         yield from (_missing(package / name) for name in names if not (package / name).is_file())
     found = {path.parent.name for path in (member.folder / "src").glob("*/__init__.py")}
     for other in sorted(found - {member.module}):
-        message = f"expected {member.module} alone in src/, found {other} besides; one member is one package"
+        message = f"expected only {member.module} in src/, found {other} too; a member has one package"
         yield Diagnostic(str(member.folder / "src" / other), None, message)
     for path in sorted((member.folder / "src").glob("*.py")):
         yield Diagnostic(str(path), 1, f"expected modules in src/{member.module}/, found one beside it")
@@ -113,7 +113,7 @@ def _wrong_files(member: Member) -> Iterator[Diagnostic]:
     if not readme.is_file():
         yield _missing(readme)
     elif readme.stat().st_size < LEAST_README:
-        message = f"expected what this is and how it is run, found {readme.stat().st_size} bytes"
+        message = f"expected its purpose and how to run it, found only {readme.stat().st_size} bytes"
         yield Diagnostic(str(readme), None, message)
     if not any((member.folder / "tests").rglob("test_*.py")):
         yield Diagnostic(str(member.folder / "tests"), None, "expected tests (test_*.py), found none")
@@ -150,7 +150,7 @@ def _wrong_origin(member: Member) -> Iterator[Diagnostic]:
             TemplateOrigin(**read_toml(path.read_text(encoding="utf-8")))
     except ValueError as error:
         said = " ".join(str(error).split())
-        yield Diagnostic(str(path), None, f"expected what `airnub new department` writes, found: {said}")
+        yield Diagnostic(str(path), None, f"expected the format of `airnub new department`, found: {said}")
 
 
 def _left_of_template(member: Member) -> Iterator[Diagnostic]:
@@ -169,7 +169,7 @@ def _pinned(workspace: Workspace, project: dict[str, Any], pyproject: Path) -> I
     for one in project.get("dependencies", []):
         match = _REQUIREMENT.match(one) if isinstance(one, str) else None
         if match and normalized(match[1]) in workspace.members and match[3].strip().startswith(_VERSION):
-            message = f"expected no version of {match[1]}, which is the workspace's own, found {match[3].strip()!r}"
+            message = f"expected no version of {match[1]}, a member of the workspace, found {match[3].strip()!r}"
             yield Diagnostic(str(pyproject), line_of(pyproject, "dependencies"), message)
 
 
@@ -210,7 +210,7 @@ def check_registration(workspace: Workspace) -> Iterator[Diagnostic]:
     folders = {member.folder for member in members}
     for kind in ("packages", "departments"):
         for outside in sorted({one.parent for one in workspace.root.glob(f"{kind}/*/pyproject.toml")} - folders):
-            message = f"expected a member of the workspace, found it in none of `members` of {path.name}"
+            message = f"expected its folder in `members` of {path.name}, found it missing"
             yield Diagnostic(str(outside / "pyproject.toml"), None, message)
     linter = tool.get("importlinter", {})
     for table, key, wanted, found in (

@@ -106,16 +106,16 @@ def _lines(path: str, copies: Sequence[str], own: Path, text: str, department: s
     """Warn of lines that describe the department; of adjacent lines, the first is reported."""
     match path:
         case "README.md":
-            describing, expected = _of_readme, f"what {department} is for and what its stages do"
+            describing, expected = _of_readme, f"the purpose of {department} and its stages"
         case "prefect.yaml":
-            describing, expected = _of_deployments, f"what this stage of {department} does"
+            describing, expected = _of_deployments, f"a description of this stage of {department}"
         case _:
-            describing, expected = _of_sample, f"where the sample data of {department} come from"
+            describing, expected = _of_sample, f"the origin of the sample data of {department}"
     theirs = {line for copy in copies for line in describing(copy)}
     before = ""
     for number, line in enumerate(text.splitlines(), 1):
         if line in theirs and before not in theirs:
-            message = f"expected {expected}, found the template's own words; replace them"
+            message = f"expected {expected}, found the text of the template; replace it"
             yield Diagnostic(str(own), number, message, is_warning=True)
         before = line
 
@@ -126,9 +126,7 @@ def _tests(path: str, copies: Sequence[str], own: Path, text: str, department: s
     tests = list(_TEST.finditer(text))
     if tests and all(one.group().strip() in theirs for one in tests):
         subject = PurePosixPath(path).stem.removeprefix("test_")
-        message = (
-            f"expected tests of what {department} does, found only those of the template's {subject}; replace them"
-        )
+        message = f"expected tests of {department}, found only those of the template's {subject}; replace them"
         yield Diagnostic(str(own), text.count("\n", 0, tests[0].start()) + 1, message, is_warning=True)
 
 

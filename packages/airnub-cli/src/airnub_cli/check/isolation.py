@@ -45,7 +45,7 @@ def check_test_isolation(member: Member, departments: Set[str]) -> Iterator[Diag
         for node in nodes:
             for name in _imported(node):
                 if name in departments and name != member.module:
-                    message = f"expected tests of {member.module} alone, found an import of {name}"
+                    message = f"expected tests that import no other department than {member.module}, found {name}"
                     yield Diagnostic(str(path), getattr(node, "lineno", None), message)
     if paths and not is_apart:
         message = f"expected a fixture that uses {_APART}, so that no test writes into the checkout, found none"
@@ -92,11 +92,11 @@ def check_dockerfile(member: Member) -> Iterator[Diagnostic]:
         elif command.upper().startswith("USER "):
             roots[stage] = number if _ROOT.match(command) else 0
         elif (copied := _COPY.match(command)) and any(map(_ALL.fullmatch, copied[1].split())):
-            message = f"expected departments/{member.folder.name} alone in its image, found all departments"
+            message = f"expected only departments/{member.folder.name} in its image, found all departments"
             yield Diagnostic(str(path), number, message)
         for other in _FOLDER.findall(line.partition("#")[0]):
             if other != member.folder.name:
-                message = f"expected departments/{member.folder.name} alone in its image, found departments/{other}"
+                message = f"expected only departments/{member.folder.name} in its image, found departments/{other}"
                 yield Diagnostic(str(path), number, message)
     if _TARGET not in roots:
         yield Diagnostic(str(path), None, f"expected a stage called {_TARGET} (FROM … AS {_TARGET}), found none")

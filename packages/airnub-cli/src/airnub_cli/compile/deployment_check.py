@@ -100,7 +100,8 @@ def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterato
         schema = parameter_schema(flow).model_dump_for_openapi()
         for error in validate(given, schema, ignore_required=True):
             # Its message would repeat the value, which may be a secret.
-            yield ParameterMisfit(tuple(error.absolute_path), f"expected what flow {flow.name!r} takes: {_rule(error)}")
+            message = f"expected {_rule(error)}, as flow {flow.name!r} declares"
+            yield ParameterMisfit(tuple(error.absolute_path), message)
         return
     if not given:
         return  # Prefect does not validate defaults

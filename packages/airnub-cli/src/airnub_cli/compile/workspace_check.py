@@ -138,7 +138,7 @@ def judged_sources(
             member.module, named.get(member.module), path, None, stages=known["stages"], known=known["value"]
         )
     if waiting:
-        # Those of a department that sets only its image: the check of any other imports Prefect's worker for Docker.
+        # Job variables of a department that sets only its image; checking others imports Prefect's worker for Docker.
         wrong_defaults("docker", {}, cache)
     verdicts = map_in_processes(_judge, [member for member, _ in waiting], _prepare, without_schemas)
     for (member, digest), verdict in zip(waiting, verdicts, strict=True):
