@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from airnub_cli.affected.command import affected
 from airnub_cli.affected.graph import Concern
-from airnub_cli.affected.result import affected
 from airnub_cli.images.image import Inputs, digest_of, images
 from airnub_cli.workspace import Workspace
 from benchmarks.workspaces import THIRD_PARTY, commit, git, make

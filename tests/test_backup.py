@@ -123,5 +123,5 @@ def test_a_bucket_is_opened_by_its_url(s3, monkeypatch):
     vault = open_vault(address.url)
     vault.publish("one", json.dumps({}).encode())
     assert vault.names() == ["one"]
-    with pytest.raises(StoreError, match="expected a manifest of a backup"):
+    with pytest.raises(StoreError, match="expected a manifest"):
         load_manifest(vault, "one")

@@ -45,7 +45,7 @@ def test_a_department_from_its_first_day_to_its_last(copy):
     run(copy, ".venv/bin/ruff", "format", "--check")
     run(copy, ".venv/bin/mypy", "departments/accounts/src")
     warnings = airnub(copy, "check").splitlines()
-    assert warnings[0].startswith("departments/accounts/README.md:3: warning: expected what accounts is for")
+    assert warnings[0].startswith("departments/accounts/README.md:3: warning: expected the purpose of accounts")
     assert all(": warning: " in line for line in warnings)
     run(copy, ".venv/bin/python", "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "departments/accounts")
     commit(copy)

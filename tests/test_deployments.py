@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from airnub_cli.compile.compilation import compile_environment
-from airnub_cli.compile.department_file import retagged
-from airnub_cli.compile.deployment_schema import DeploymentFile
+from airnub_cli.compile.prefect_yaml import retagged
+from airnub_cli.compile.prefect_yaml_schema import DeploymentFile
 from airnub_cli.compile.workspace_check import check_deployments
 from airnub_cli.configuration.environment import EnvironmentFile
 from airnub_cli.configuration.pools import pool_files

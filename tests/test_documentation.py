@@ -31,7 +31,8 @@ from airnub_core import (
 )
 from airnub_core.contracts.limits import DatasetLimits
 from airnub_data import Column, Csv, Dataset, Location, make_dataset, scan_dataset
-from airnub_data.testing import write_rows
+from airnub_data.columns import RECORD
+from airnub_data.testing import conformed, write_rows
 from department_template.settings import IngestionSettings
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
@@ -406,6 +407,25 @@ def test_the_documented_client_asks_and_keeps(tmp_path):
         server.close()
     assert (tmp_path / outcome.path).read_bytes() == b"a,b\n"
     assert [asked.header("authorization") for asked in server.asked] == ["Bearer value of secret/shop"] * 2
+
+
+@pytest.mark.example
+def test_the_picture_of_the_readme_is_current(tmp_path):
+    """docs/rain.png is the plot that the code draws of the sample data; fonts may differ by a shade between systems."""
+    from matplotlib.image import imread
+
+    from project_alpha.datasets import WEATHER
+    from project_alpha.demo import FOLDER
+    from project_alpha.rain_report import write_rain_report
+
+    rows = conformed(WEATHER, *(path.read_bytes() for path in sorted((FOLDER / "weather").glob("*.csv")))).rows
+    write_rows(Location(tmp_path / "datasets"), WEATHER, rows.unique(WEATHER.key, keep="last").drop(RECORD))
+    drawn = write_rain_report(Location(tmp_path / "datasets"), tmp_path / "reports").plot
+    assert drawn
+    now, then = imread(drawn), imread(ROOT / "docs/rain.png")
+    advice = "run `project-alpha demo`, and copy rain.png of its report to docs/"
+    assert now.shape == then.shape, advice
+    assert abs(now - then).mean() < 0.0005, advice
 
 
 def test_every_command_is_documented():

@@ -1,4 +1,4 @@
-"""The README's block "To run on a schedule", run in a checkout until a run is Completed, without internet."""
+"""The README's "Scheduled runs, one command at a time", run in a checkout until a run has Completed, offline."""
 
 import os
 import re

@@ -46,7 +46,7 @@ def test_it_needs_nothing_of_root():
             DEPARTMENT,
             "python",
             "-m",
-            "airnub_prefect.import_check",
+            "airnub_prefect.image_check",
             "project_alpha",
             options=(*options, "--network", "none"),
         ).stdout
@@ -209,4 +209,4 @@ def test_layers_that_departments_share_do_not_know_for_whom_they_are():
     """The department's build argument would make a separate copy of them; only the check of flows uses it."""
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", DEPARTMENT).stdout
     knowing = [line for line in history.splitlines() if line.startswith("RUN |")]
-    assert [line for line in knowing if "airnub_prefect.import_check" not in line] == []
+    assert [line for line in knowing if "airnub_prefect.image_check" not in line] == []

@@ -2,13 +2,15 @@
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from airnub_cli.__main__ import main as airnub
+from airnub_cli.commands import COMMANDS
 from airnub_prefect.command.main import group
+from airnub_prefect.exit_codes import FAILURES, MEANINGS
 from department_template.department import DEPARTMENT
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference.md"
@@ -16,7 +18,9 @@ WRITE = "uv run --all-packages python tests/importable/command_reference.py"
 _INTRODUCTION = f"""# Command reference
 
 Every command with its options, generated from `--help`. To update this page, run `{WRITE}`.
-`department-template` stands for the command of any department: all departments have the same commands.
+`department-template` stands for the command of any department: all departments have the same commands. A fresh clone
+has only the command of the example department; `uv run --package NAME NAME …` installs a different one.
+[Exit codes](#exit-codes) are at the end.
 """
 
 
@@ -29,7 +33,21 @@ def reference() -> str:
         for name, command in roots
         for context in _contexts(click.Context(command, info_name=name, **width))
     ]
-    return "\n".join([_INTRODUCTION, *sections])
+    return "\n".join([_INTRODUCTION, *sections, *_exit_codes()])
+
+
+def _exit_codes() -> Iterator[str]:
+    """The section about exit codes, with three tables."""
+    failures = {name: failure or "never" for name, (_, _, failure) in sorted(COMMANDS.items())}
+    yield "## Exit codes\n"
+    yield from _table("exit code", "meaning", MEANINGS)
+    yield from _table("command of `airnub`", "ends with 1 if", failures)
+    yield from _table("command of a department", "ends with 1 if", FAILURES)
+
+
+def _table(first: str, second: str, rows: Mapping[int, str] | Mapping[str, str]) -> Iterator[str]:
+    yield f"| {first} | {second} |\n|---|---|"
+    yield "".join(f"| {key} | {text} |\n" for key, text in rows.items())
 
 
 def _help(context: click.Context) -> str:

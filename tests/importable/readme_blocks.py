@@ -1,9 +1,9 @@
-"""The commands in the README's section "To run on a schedule"."""
+"""The commands in the README's section "Scheduled runs, one command at a time"."""
 
 import re
 from pathlib import Path
 
-_HEADING, _END = "### To run on a schedule\n", "\n[Deployments]"
+_HEADING, _END = "### Scheduled runs, one command at a time\n", "\n[Deployments]"
 
 
 def blocks():

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airnub_cli import cache as module
-from airnub_cli.cache import DAYS, NO_CACHE, Cache, Fingerprints, machinery
+from airnub_cli.cache import DAYS, NO_CACHE, Cache, Fingerprints, machinery, read_content
 from airnub_cli.workspace import Workspace
 
 
@@ -243,3 +243,40 @@ def test_where_it_is(monkeypatch, tmp_path):
     monkeypatch.delenv("AIRNUB_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert Cache.of_user()._folder == tmp_path / "xdg" / "airnub"
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "VIRTUAL_ENV"])
+def test_where_packages_are_does_not_count(top, checkout, monkeypatch, name):
+    """`airnub new` compiles a copy with a path of its own: the same sources are found, and are not imported again."""
+    (checkout / "packages/base/src/base/__init__.py").write_text("import os\nWHAT = os.environ.get('SOMETHING')\n")
+    before = top()
+    monkeypatch.setenv(name, "/somewhere")
+    assert top() == before
+    monkeypatch.setenv("SOMETHING_ELSE", "/somewhere")
+    assert top() != before
+
+
+def test_a_file_is_read_again_after_any_change(tmp_path):
+    """Also one of the same size, with the time that it had before, or soon after it was read."""
+    path = tmp_path / "a.py"
+    path.write_text("a = 1\n")
+    os.utime(path, (1, 1))
+    first = read_content(str(path))
+    assert read_content(str(path)) == first
+    assert not first.looks
+    path.write_text("a = 2\n")
+    second = read_content(str(path))
+    os.utime(path, (1, 1))
+    assert first.digest != second.digest == read_content(str(path)).digest
+    path.write_text("import os\nos.environ\n")
+    assert read_content(str(path)).looks
+
+
+def test_an_unchanged_file_is_read_once(tmp_path, monkeypatch):
+    """In one process, once its time is old enough to tell a change from it."""
+    path = tmp_path / "a.py"
+    path.write_text("a = 1\n")
+    monkeypatch.setattr(module, "_SETTLED", -1)
+    first = read_content(str(path))
+    monkeypatch.setattr(module, "open", lambda *_: pytest.fail("read again"), raising=False)
+    assert read_content(str(path)) is first

@@ -36,6 +36,14 @@ def every(command=main, words=()):
     return [words, *(one for name in sorted(inner) for one in every(inner[name], (*words, name)))]
 
 
+def command_of(words):
+    """The command or group of these words."""
+    command = main
+    for name in words:
+        command = command.commands[name]
+    return command
+
+
 @pytest.fixture(scope="module")
 def imported():
     """By command, what was imported when its help was printed, one after another in one process."""
@@ -57,6 +65,21 @@ def test_a_command_is_the_one_that_is_named(name):
     command = main.commands[name]
     assert command.name == name
     assert inspect.cleandoc(command.help).replace("\n", " ").startswith(COMMANDS[name][1])
+
+
+@pytest.mark.parametrize("words", [words for words in every() if isinstance(command_of(words), click.Group)])
+def test_the_list_of_commands_is_complete(words):
+    """No description is cut on a terminal of 80 columns."""
+    context = click.Context(command_of(words), info_name="airnub", terminal_width=80)
+    assert "..." not in command_of(words).get_help(context).partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("words", every())
+def test_every_help_has_an_example(words):
+    """It begins with what is typed, and is one line for each command."""
+    for line in (command_of(words).epilog or "").removeprefix("\b\n").splitlines():
+        assert line.removeprefix("Example: ").strip().startswith("uv run airnub"), line
+    assert command_of(words).epilog
 
 
 def test_commands_are_a_mapping():

@@ -12,6 +12,8 @@ from airnub_cli import sbom
 from airnub_cli import sbom as bills
 from airnub_cli.__main__ import main
 from airnub_cli.sbom import UNKNOWN, licence_of, only_installed
+from airnub_cli.subprocesses import Completed
+from airnub_cli.workspace import WorkspaceError
 
 
 @pytest.mark.parametrize(
@@ -145,3 +147,20 @@ def test_mistakes(run, checkout):
     done = run("top-one")
     assert done.exit_code == 2
     assert "uv" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("error: Failed to parse `uv.lock`", "; run `uv lock`"),
+        ("error: Unable to find lockfile at `uv.lock`. To create a lockfile, run `uv lock`", ""),
+        ("error: The workspace does not have a member top-one", ""),
+    ],
+)
+def test_the_lock_is_advised_only_if_it_is_the_cause(monkeypatch, tmp_path, said, advice):
+    """An error of `uv export` has the command for the lock once, and only if the lock is wrong."""
+    monkeypatch.setattr(sbom.subprocesses, "run", lambda *_: Completed(2, b"", said.encode()))
+    image = SimpleNamespace(extras=(), package="top-one")
+    with pytest.raises(WorkspaceError) as caught:
+        sbom._exported(SimpleNamespace(root=tmp_path), image)
+    assert str(caught.value) == f"expected `uv export` to succeed, found: {said}{advice}"

@@ -1,5 +1,6 @@
-"""Child processes: a parallel map, captured output, and errors."""
+"""Child processes: a parallel map, captured output, errors, process trees, and the watchdog of `airnub dev`."""
 
+import io
 import os
 import subprocess
 import sys
@@ -9,7 +10,18 @@ from functools import partial
 import pytest
 
 from airnub_cli import subprocesses
-from airnub_cli.subprocesses import FEW, ProgramError, map_in_processes, output, require_success, run, start
+from airnub_cli.subprocesses import (
+    FEW,
+    ProgramError,
+    end_processes,
+    map_in_processes,
+    output,
+    process_tree,
+    require_success,
+    run,
+    start,
+    still_guarded,
+)
 
 
 def doubled(number):
@@ -130,3 +142,69 @@ def test_a_run_that_takes_too_long_is_killed(tmp_path):
     with pytest.raises(subprocess.TimeoutExpired):
         run([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, timeout=0.2)
     assert time.monotonic() - began < 30
+
+
+# A child in a session of its own, as a worker starts its runs; it prints its id, and stays.
+PARENT = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", {child!r}], start_new_session=True, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+
+
+def started(child):
+    """A process with a ready child; and the child's id."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT.format(child=child)], stdout=subprocess.PIPE, text=True)
+    return parent, int(parent.stdout.readline())
+
+
+def test_descendants_are_found_in_other_sessions():
+    """By their parents, while these exist."""
+    parent, child = started("import time; print(flush=True); time.sleep(60)")
+    with parent:
+        assert process_tree(parent.pid) == {parent.pid, child}
+        end_processes(process_tree(parent.pid), within=10)
+    assert process_tree(parent.pid, child) == set()
+
+
+def test_a_process_that_ignores_sigterm_is_killed():
+    """After its grace period."""
+    parent, child = started(STUBBORN)
+    with parent:
+        began = time.monotonic()
+        end_processes(process_tree(parent.pid), within=0.3)
+        assert time.monotonic() - began < 10
+        parent.wait(10)
+    deadline = time.monotonic() + 10
+    while process_tree(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert process_tree(child) == set()
+
+
+def test_a_process_that_has_ended_is_no_error():
+    """Any process may end between listing and signalling."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    end_processes({ended.pid}, within=1)
+
+
+def test_an_unregistered_process_is_not_returned():
+    """A service that was stopped needs no watchdog."""
+    assert still_guarded(io.StringIO("+1\n+2\n-1\n")) == {2}
+
+
+def test_registered_processes_are_ended():
+    """Once stdin ends, however its other side was killed."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as part:
+        done = subprocess.run(
+            [sys.executable, "-m", "airnub_cli.subprocesses"],
+            input=f"+{part.pid}\n",
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0
+        assert part.wait(10) < 0

@@ -4,7 +4,9 @@ import shutil
 import subprocess
 
 import pytest
+from click.testing import CliRunner
 
+from airnub_cli.__main__ import main
 from airnub_cli.test import run_alone, run_each_alone
 from airnub_cli.workspace import Workspace
 
@@ -61,3 +63,14 @@ def test_several_members_at_once(write_test, checkout):
     assert "base is broken" in first[2]
     assert second[:2] == (middle, 0)
     assert "1 passed" in second[2]
+
+
+def test_without_uv(checkout, monkeypatch):
+    """A missing program is one line, and no traceback."""
+    monkeypatch.chdir(checkout)
+    monkeypatch.setenv("PATH", str(checkout))
+    done = CliRunner().invoke(main, ["test", "middle"])
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "middle, in isolation\nError: expected the command uv, found none; pip install uv\n",
+    )

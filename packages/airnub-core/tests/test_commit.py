@@ -284,7 +284,7 @@ def come(made, writing, items):
     def staged(*numbers, source="s"):
         for number in numbers:
             came = answered(requested(items[number].url, source, number), headers={"etag": '"1"'}, attempts=2)
-            made.add(came._replace(staged=stager.stage(b"%d" % number, came, "a.csv")))
+            made.add([came._replace(staged=stager.stage(b"%d" % number, came, "a.csv"))])
 
     yield staged
     stager.close()
@@ -402,7 +402,7 @@ def test_an_item_that_cannot_be_had_has_its_outcome_at_once(made, told, items):
     """With its error, after as many attempts as it says, and without secrets."""
     error = HttpStatusError("http://h/3?token=***", 404)
     error.attempts = 4
-    made.add(Response(requested(items[3].url, number=3), 4, error))
+    made.add([Response(requested(items[3].url, number=3), 4, error)])
     [[outcome]] = told
     assert made.outcomes[3] is outcome
     assert (outcome.source, outcome.kind, outcome.attempts, outcome.error) == ("s", Status.FAILED, 4, error)
@@ -426,7 +426,7 @@ def test_what_is_unchanged_takes_no_bytes(made, come, writing, items, told):
     until_settled(made)
     digest = url_digest(items[1].url)
     known = writing.index.lookup("s", [digest])[digest]
-    made.add(answered(requested(items[1].url, number=1, known=known), status=304))
+    made.add([answered(requested(items[1].url, number=1, known=known), status=304)])
     come(2)
     made.close()
     assert [[one.kind for one in outcomes] for outcomes in told] == [[Status.STORED], [Status.UNCHANGED, Status.STORED]]
@@ -469,7 +469,7 @@ def test_whoever_hears_outcomes_may_raise(writing, items):
 
     made = CommitQueue(writing.store, writing.index, items, refuse, 3, Run("r", AT))
     stager, came = Stager(writing.staging.folder, "own"), answered(requested(items[1].url, number=1))
-    made.add(came._replace(staged=stager.stage(b"1", came, "a.csv")))
+    made.add([came._replace(staged=stager.stage(b"1", came, "a.csv"))])
     stager.close()
     with pytest.raises(ValueError, match="heard enough"):
         made.close()

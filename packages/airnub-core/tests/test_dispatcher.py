@@ -7,6 +7,8 @@ import pytest
 
 from airnub_core import Item, Status, dispatcher
 from airnub_core.dispatcher import Dispatcher, Leases
+from airnub_core.errors import ConnectionFailedError
+from airnub_core.http.request import Response
 from airnub_core.store.clock import elapsed
 from airnub_core.store.index import IndexRow
 from airnub_core.store.index.base import LEASE_SECONDS
@@ -148,7 +150,7 @@ def test_few_items_are_dealt_at_once(new_dispatcher, crew, items):
         assert dispatcher.dispatch() == {}
         assert (numbers(crew), crew.closed) == ([0, 1, 2, 3, 4], 1)
     for request in crew.jobs:
-        dispatcher.back(request)
+        dispatcher.back([Response(request, 1)])
     assert not dispatcher.waits_for_others
 
 
@@ -161,10 +163,10 @@ def test_no_more_of_a_host_is_out_than_it_may(new_dispatcher, items, members, co
     deal_all(dispatcher, crew)
     assert numbers(crew) == list(range(most))
     for number in range(99):
-        dispatcher.back(crew.jobs[number])
+        dispatcher.back([Response(crew.jobs[number], 1)])
     dispatcher.dispatch()
     assert len(crew.jobs) == most
-    dispatcher.back(crew.jobs[99])
+    dispatcher.back([Response(crew.jobs[99], 1)])
     dispatcher.dispatch()
     assert len(crew.jobs) == most + 100
     assert max(map(len, [crew[place] for place in range(list.__len__(crew))])) == 100
@@ -178,7 +180,7 @@ def test_the_last_are_dealt_in_smaller_lots(new_dispatcher, crew, items):
     assert numbers(crew) == list(range(300))
     for number in range(200):
         assert crew.closed == 0
-        dispatcher.back(crew.jobs[number])
+        dispatcher.back([Response(crew.jobs[number], 1)])
         dispatcher.dispatch()
     assert [len(crew[place]) for place in range(dealt, list.__len__(crew))] == [100, 50, 32, 18]
     assert (numbers(crew), crew.closed) == (list(range(500)), 1)
@@ -272,7 +274,7 @@ def test_what_another_is_at_is_looked_at_again(new_dispatcher, crew, shared, ite
         assert dispatcher.dispatch() == {}
         assert (numbers(crew), crew.closed) == ([2], 0)
     assert not dispatcher.waits_for_others
-    dispatcher.back(crew.jobs[0])
+    dispatcher.back([Response(crew.jobs[0], 1)])
     assert dispatcher.waits_for_others
     shared.others = {digests[0]}
     clock[0] += dealing_pause() / 2
@@ -328,8 +330,7 @@ def test_claims_are_released(new_dispatcher, crew, shared, items):
     dispatcher.dispatch()
     assert shared.ours.total() == 3
     failed = next(job for job in crew.jobs if job.number == 1)
-    dispatcher.back(failed)
-    dispatcher.failed(failed.url_digest)
+    dispatcher.back([Response(failed, 1, ConnectionFailedError(failed.url, "reset"))])
     dispatcher.dispatch()
     assert {one for one, held in shared.ours.items() if not held} == {failed.url_digest}
     dispatcher.release()

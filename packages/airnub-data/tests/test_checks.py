@@ -46,13 +46,13 @@ def declared(*checks):
 def test_unique_names_how_many_rows_repeat_a_value():
     """Repeated values are counted; nulls are ignored, as in SQL."""
     assert judged(unique("a"), {"a": ["x", "y", None, None]}) == (True, "no repeated value")
-    assert judged(unique("a"), {"a": ["x", "y", "x", "x", None]}) == (False, "2 rows too many, such as a=x")
+    assert judged(unique("a"), {"a": ["x", "y", "x", "x", None]}) == (False, "2 duplicate rows, such as a=x")
 
 
 def test_unique_on_several_columns():
     """Several columns are compared together; a row with a null in one of them is ignored."""
     rows = {"a": [1, 1, 1, None, None], "len": ["x", "y", "x", "x", "x"]}
-    assert judged(unique("a", "len"), rows) == (False, "1 rows too many, such as a=1, len=x")
+    assert judged(unique("a", "len"), rows) == (False, "1 duplicate rows, such as a=1, len=x")
     assert judged(unique("a", "len"), {"a": [1, 1], "len": ["x", "y"]})[0]
 
 
@@ -61,7 +61,7 @@ def test_unique_in_slices(size, monkeypatch):
     """Equal values are always in the same slice."""
     monkeypatch.setattr(checks_module, "HASHES_AT_ONCE", size)
     assert judged(unique("a"), {"a": list(range(100))})[0]
-    assert judged(unique("a"), {"a": [*range(100), 3, 50]})[1].startswith("2 rows too many, such as a=")
+    assert judged(unique("a"), {"a": [*range(100), 3, 50]})[1].startswith("2 duplicate rows, such as a=")
 
 
 def test_equal_hashes_of_different_values_are_no_repetition(monkeypatch):
@@ -144,8 +144,11 @@ def test_reference(ids, few, monkeypatch):
     others = {"customers": pl.DataFrame({"id": ids})}
     check = reference("customer", to="customers", to_columns="id")
     rows = pl.DataFrame({"customer": [1, 2, None]}, schema={"customer": pl.UInt32})
-    assert judged(check, rows, others=others) == (True, "no value that is missing there")
-    assert judged(check, {"customer": [1, 7, 7]}, others=others) == (False, "2 rows without one, such as customer=7")
+    assert judged(check, rows, others=others) == (True, "a match for every value")
+    assert judged(check, {"customer": [1, 7, 7]}, others=others) == (
+        False,
+        "2 rows without a match, such as customer=7",
+    )
     assert check.expected == "each customer to be a id of customers"
 
 
@@ -156,7 +159,7 @@ def test_a_reference_to_a_dataset_without_rows(few, monkeypatch):
     others = {"customers": pl.DataFrame({"a": []}, schema={"a": pl.Int64})}
     assert judged(reference("a", to="customers"), {"a": [1, None]}, others=others) == (
         False,
-        "1 rows without one, such as a=1",
+        "1 rows without a match, such as a=1",
     )
 
 
@@ -165,27 +168,27 @@ def test_reference_of_several_columns():
     others = {"prices": pl.DataFrame({"a": [1, 2], "b": ["x", "y"]})}
     check = reference("a", "b", to="prices")
     assert judged(check, {"a": [1, 2], "b": ["x", "y"]}, others=others)[0]
-    assert judged(check, {"a": [1, 2], "b": ["x", "x"]}, others=others)[1] == "1 rows without one, such as a=2, b=x"
+    assert judged(check, {"a": [1, 2], "b": ["x", "x"]}, others=others)[1] == "1 rows without a match, such as a=2, b=x"
 
 
 def test_an_expression_for_each_row():
     """Null counts as true; the message contains the first row that is false."""
     check = expression("cheap", pl.col("a") < 10)
-    assert judged(check, {"a": [1, 9]}) == (True, "it true")
-    assert judged(check, {"a": [1, None, 9]}) == (True, "it true or null")
+    assert judged(check, {"a": [1, 9]}) == (True, "true")
+    assert judged(check, {"a": [1, None, 9]}) == (True, "true or null for every row")
     assert (
         judged(expression("len", pl.col("len") < 10), {"len": [1, 10]})[1]
-        == "1 of 2 rows where it is not, such as len=10"
+        == "1 of 2 rows for which it is false, such as len=10"
     )
-    assert judged(check, {"a": [1, 10, 11]}) == (False, "2 of 3 rows where it is not, such as a=10")
+    assert judged(check, {"a": [1, 10, 11]}) == (False, "2 of 3 rows for which it is false, such as a=10")
     assert judged(check, pl.DataFrame(schema={"a": pl.Int64}))[0]
 
 
 def test_an_expression_for_all_rows():
     """An aggregate is one value for all rows; null does not count as true."""
     check = expression("mean", pl.col("a").mean() < 10, expected="a mean below 10")
-    assert judged(check, {"a": [1, 3]}) == (True, "it true")
-    assert judged(check, {"a": [10, 30]}) == (False, "that it is false")
+    assert judged(check, {"a": [1, 3]}) == (True, "true")
+    assert judged(check, {"a": [10, 30]}) == (False, "false")
     assert judged(check, pl.DataFrame(schema={"a": pl.Int64})) == (False, "null")
     assert check.expected == "a mean below 10"
 
@@ -252,15 +255,18 @@ def test_two_checks_of_one_name():
 
 def test_what_a_check_counts():
     """A finding has a value and a unit for plots, except those of functions and of aggregates over all rows."""
-    assert finding(unique("a"), {"a": [1, 1, 2]})[2:] == (1, "rows too many")
-    assert finding(unique("a"), {"a": [1, 2]})[2:] == (0, "rows too many")
+    assert finding(unique("a"), {"a": [1, 1, 2]})[2:] == (1, "duplicate rows")
+    assert finding(unique("a"), {"a": [1, 2]})[2:] == (0, "duplicate rows")
     assert finding(row_count(minimum=1), total=9)[2:] == (9, "rows")
-    assert finding(row_count_change(max_shrink="20%"), total=75, earlier=[100])[2:] == (-25.0, "% of the median")
+    assert finding(row_count_change(max_shrink="20%"), total=75, earlier=[100])[2:] == (
+        -25.0,
+        "% change",
+    )
     assert finding(row_count_change(max_shrink="20%"), total=75)[2:] == (None, None)
     newest = {"a": [NOW - timedelta(hours=5)]}
     assert finding(fresh("a", within="36h"), newest)[2:] == (5.0, "hours")
     known = {"others": pl.DataFrame({"a": [1]})}
-    assert finding(reference("a", to="others"), {"a": [1, 2, 3]}, others=known)[2:] == (2, "rows without one")
-    assert finding(expression("x", pl.col("a") < 2), {"a": [1, 2, 3]})[2:] == (2, "rows where it is not true")
+    assert finding(reference("a", to="others"), {"a": [1, 2, 3]}, others=known)[2:] == (2, "rows without a match")
+    assert finding(expression("x", pl.col("a") < 2), {"a": [1, 2, 3]})[2:] == (2, "failing rows")
     assert finding(expression("x", pl.col("a").mean() < 1), {"a": [1, 2, 3]})[2:] == (None, None)
     assert finding(function(lambda _rows: "wrong", name="x"))[2:] == (None, None)

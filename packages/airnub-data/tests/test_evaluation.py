@@ -58,7 +58,7 @@ def test_what_blocks_leaves_the_old_version_in_place(fill, outcome, location):
     failed = outcome(dataset)
     assert failed.kind is Status.FAILED
     assert str(failed.error) == (
-        "users: check unique_email: expected each email once, found 1 rows too many, such as email=x; nothing was "
+        "users: check unique_email: expected each email once, found 1 duplicate rows, such as email=x; nothing was "
         "committed; the previous version stays. Correct the source or the declaration, let it warn "
         "(dataset_limits: {users: {checks: {unique_email: warn}}}), or accept it once: run processing --accept users"
     )
@@ -90,7 +90,7 @@ def test_uniqueness_is_judged_alike_however_many_hashes_one_pass_collects(fill, 
         ("both", True),
         ("positive", True),
     ]
-    assert "found 1 rows too many, such as email=x; check times" in str(failed.error)
+    assert "found 1 duplicate rows, such as email=x; check times" in str(failed.error)
 
 
 def test_the_first_version_is_stopped_too(fill, outcome, location):
@@ -105,7 +105,7 @@ def test_a_warning_commits_and_is_reported(fill, outcome, location):
     dataset = declared(unique("email", on_fail="warn"), row_count(minimum=1))
     fill({"a": HEADER + row(1, "x") + row(2, "x")})
     stored = outcome(dataset)
-    warning = "check unique_email: expected each email once, found 1 rows too many, such as email=x"
+    warning = "check unique_email: expected each email once, found 1 duplicate rows, such as email=x"
     assert (stored.kind, stored.warning) == (Status.STORED, warning)
     [commit] = history(location, "users")
     assert commit.record["checks"] == [
@@ -114,9 +114,9 @@ def test_a_warning_commits_and_is_reported(fill, outcome, location):
             "passed": False,
             "on_fail": "warn",
             "expected": "each email once",
-            "found": "1 rows too many, such as email=x",
+            "found": "1 duplicate rows, such as email=x",
             "value": 1,
-            "unit": "rows too many",
+            "unit": "duplicate rows",
         },
         {
             "name": "row_count",
@@ -231,7 +231,7 @@ def test_a_reference_to_a_dataset_of_the_department(fill, outcome, location):
     fill({"a": HEADER + row(1, "x") + row(2)})
     assert outcome(dataset).kind is Status.STORED
     fill({"b": HEADER + row(3, "z")})
-    assert "expected each email to be a mail of people, found 1 rows without one, such as email=z" in str(
+    assert "expected each email to be a mail of people, found 1 rows without a match, such as email=z" in str(
         outcome(dataset).error
     )
     write_rows(location, people, pl.DataFrame({"mail": ["z", "x"]}))
@@ -317,7 +317,7 @@ def test_checks_in_a_bucket(fill, store, bucket):
     """Checks read new files from the bucket."""
     fill({"a": HEADER + row(1, "x", at(1)) + row(2, "x", at(1))})
     dataset = declared(unique("email"), fresh("at", within="36h"), expression("cheap", pl.col("id") < 9))
-    with pytest.raises(CheckError, match="found 1 rows too many, such as email=x"):
+    with pytest.raises(CheckError, match="found 1 duplicate rows, such as email=x"):
         make_dataset(dataset, store, bucket)
     fill({"a": HEADER + row(1, "x", at(1)) + row(2, "y", at(1))})
     assert [one.passed for one in make_dataset(dataset, store, bucket).checks] == [True, True, True]

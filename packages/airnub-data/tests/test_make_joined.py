@@ -198,7 +198,7 @@ def test_repeated_keys_are_an_error(deliver, location):
     deliver(["1,ada,9.99", "2,bob,1"], ["ada,ie", "bob,ie"])
     doubled = replace(JOINED, transform=lambda sales, people: pl.concat([with_country(sales, people)] * 2))
     with pytest.raises(
-        DatasetError, match=r"one row for each id, found 2 rows with id=\d and 2 rows too many.*group_by"
+        DatasetError, match=r"one row for each id, found 2 rows with id=\d and 2 duplicate rows.*group_by"
     ):
         make_dataset(doubled, None, location)
     assert Table.open(location, JOINED.stem) is None

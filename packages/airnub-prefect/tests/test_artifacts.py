@@ -66,7 +66,7 @@ def test_the_caption_names_the_number_of_rows_that_is_kept_to(prefect_api, monke
 
 
 def test_a_row_says_what_happened():
-    """A row names the error, redacted, and whether a retry may help; a dataset has rows."""
+    """A row names the error, redacted, and whether a retry may help; all rows have the same columns."""
     from airnub_prefect.artifacts import item_rows
 
     made = Outcome("d", Status.UPDATED, rows=7, quarantined=1, superseded=2)
@@ -75,7 +75,31 @@ def test_a_row_says_what_happened():
     assert failed["retry may help"] is True
     assert (stored["error"], stored["retry may help"], stored["manifest"]) == (None, None, "a/1.json")
     assert (dataset["rows"], dataset["quarantined"], dataset["superseded"]) == (7, 1, 2)
-    assert "rows" not in stored
+    assert stored["rows"] is None
+    assert list(failed) == list(stored) == list(dataset)
+
+
+def test_a_table_has_the_columns_of_its_items():
+    """Downloads have no row counts; datasets have no URL, and their row counts come first."""
+    from airnub_prefect.artifacts import item_rows
+
+    [download] = item_rows(Report([STORED]))
+    assert list(download) == [
+        "source",
+        "outcome",
+        "error",
+        "url",
+        "size",
+        "attempts",
+        "retry may help",
+        "path",
+        "manifest",
+    ]
+    made = Outcome("d", Status.UPDATED, rows_read=10, rows=7, quarantined=1, superseded=2)
+    failed, updated = item_rows(Report([made, Outcome("e", Status.FAILED, error=FAILED.error)]))
+    assert list(failed) == list(updated)
+    assert list(updated)[:7] == ["source", "outcome", "error", "rows in", "rows", "quarantined", "superseded"]
+    assert not {"url", "manifest"} & set(updated)
 
 
 def test_what_is_published_is_on_the_server(prefect_api, tmp_path):

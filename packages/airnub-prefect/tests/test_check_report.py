@@ -133,7 +133,7 @@ def test_a_run_has_a_table_a_plot_and_an_event(process, fill_store, tmp_path):
     assert head == "data:image/svg+xml;base64"
     image = base64.b64decode(content).decode()
     assert ">orders: rows<" in image
-    assert ">orders: cheap (rows where it is not true)<" in image
+    assert ">orders: cheap (failing rows)<" in image
     [event] = checked_events(run)
     assert (event["payload"]["version"], event["payload"]["failed"]) == (None, ["cheap"])
     [check] = event["payload"]["checks"]

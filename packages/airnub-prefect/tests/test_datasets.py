@@ -100,7 +100,7 @@ def test_checks_of_settings_and_accept(process, fill_store, tmp_path):
     fill_store(tmp_path / "store", {"a": HEADER + b"1,2\n2,7000\n"})
     [failed] = process().outcomes
     assert (failed.kind, [one.passed for one in failed.checks]) == (Status.FAILED, [False])
-    assert "check cheap: expected a price below 1,000, found 1 of 2 rows where it is not" in str(failed.error)
+    assert "check cheap: expected a price below 1,000, found 1 of 2 rows for which it is false" in str(failed.error)
     [warned] = process(dataset_limits={"orders": {"checks": {"cheap": "warn"}}}).outcomes
     assert (warned.kind, warned.rows) == (Status.STORED, 2)
     assert warned.warning.startswith("check cheap: expected a price below 1,000")

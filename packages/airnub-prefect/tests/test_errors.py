@@ -42,7 +42,7 @@ def test_the_message_of_a_failed_stage():
     )
     assert named[0] == "  b: https://b/0: expected status 200, found 404 Not Found"
     assert (len(named), named[-1]) == (21, "  and 2 more; see the table of items")
-    assert "another run alone will not help" in str(StageFailedError("ingestion", report(404), "none"))
+    assert "a retry will not help" in str(StageFailedError("ingestion", report(404), "none"))
 
 
 def test_its_repr_is_short():

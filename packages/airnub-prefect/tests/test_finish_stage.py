@@ -62,7 +62,7 @@ def test_tolerated_failures_do_not_fail_the_run(prefect_api):
 def test_a_share_is_named_in_the_message(prefect_api):
     """The message says what would have been tolerated."""
     state = finish_in_flow(Report([failed(1), failed(2)]), "5%")
-    with pytest.raises(StageFailedError, match="2 of 2 items failed, tolerated: 5%; another run alone will not help"):
+    with pytest.raises(StageFailedError, match="2 of 2 items failed, tolerated: 5%; a retry will not help"):
         state.result()
 
 
@@ -104,7 +104,7 @@ def test_summary_of_checks():
     from airnub_prefect.finish_stage import summary
 
     right = CheckResult("row_count", True, "block", "at least 1 rows", "2 rows")
-    wrong = CheckResult("unique_email", False, "block", "each email once", "1 rows too many, such as email=a|`b`\nc")
+    wrong = CheckResult("unique_email", False, "block", "each email once", "1 duplicate rows, such as email=a|`b`\nc")
     stale = CheckResult("fresh_at", False, "warn", "a value within 36h", "no value")
     text = summary(
         "alpha processing",
@@ -119,9 +119,9 @@ def test_summary_of_checks():
         "\na: 1 of 2 passed; b: 1 of 3 passed; c: 0 of 1 passed.\n\n"
         "| dataset | check | result | expected | found |\n|---|---|---|---|---|\n"
         "| a | fresh_at | warning | `a value within 36h` | `no value` |\n"
-        "| b | unique_email | failed | `each email once` | `1 rows too many, such as email=a\\|'b' c` |\n"
+        "| b | unique_email | failed | `each email once` | `1 duplicate rows, such as email=a\\|'b' c` |\n"
         "| b | fresh_at | warning | `a value within 36h` | `no value` |\n"
-        "| c | unique_email | accepted | `each email once` | `1 rows too many, such as email=a\\|'b' c` |\n"
+        "| c | unique_email | accepted | `each email once` | `1 duplicate rows, such as email=a\\|'b' c` |\n"
     )
     assert "## Checks" not in summary("alpha", Report([Outcome("d", Status.UPDATED, rows=2)]))
 

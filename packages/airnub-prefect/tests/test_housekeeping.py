@@ -55,6 +55,20 @@ def test_a_disk_that_fills_is_reported(keep, monkeypatch, tmp_path, named, expec
     assert (payload["percent"], Path(payload["path"])) == (95, tmp_path / "store")
 
 
+def test_the_table_has_numbers_before_paths(tmp_path):
+    """A row for each place, and one for the free space of each disk."""
+    from airnub_prefect.cleanup import Cleanup, Disk, Kept
+    from airnub_prefect.housekeeping import table_rows
+
+    kept = Kept("store", str(tmp_path), 3, 42, removed_files=1, removed_size=7)
+    rows = table_rows(Cleanup(dry_run=False, kept=[kept], disks=[Disk(str(tmp_path), 100, 25, 75)]))
+    assert [list(row) for row in rows] == [
+        ["what", "files", "bytes", "removed files", "removed bytes", "place"],
+        ["what", "bytes", "place"],
+    ]
+    assert [(row["what"], row["bytes"]) for row in rows] == [("store", 42), ("free space (disk 75% used)", 25)]
+
+
 def test_what_could_not_be_cleaned_up_fails_the_run(keep, tmp_path):
     """It is named, after everything was reported."""
     from airnub_prefect.errors import HousekeepingFailedError

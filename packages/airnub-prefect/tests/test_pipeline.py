@@ -47,7 +47,7 @@ def test_a_stage_with_failures_stops_no_other():
     assert started == ["one", "two", "three"]
     assert failed.value.reports == {"one": BAD, "two": SKIPPED, "three": GOOD}
     assert str(failed.value) == (
-        "one: 1 of 1 items failed, tolerated: none; another run alone will not help; the others are stored\n"
+        "one: 1 of 1 items failed, tolerated: none; a retry will not help\n"
         "  b: expected rows, found none\n"
         "two: c: skipped, since 1 item of b failed"
     )

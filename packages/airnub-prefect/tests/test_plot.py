@@ -35,6 +35,14 @@ def test_panels_stand_side_by_side():
     assert (image.get("width"), image.get("height")) == (str(2 * WIDTH), str(3 * HEIGHT))
 
 
+def test_a_long_title_keeps_its_unit():
+    """The title is cut instead."""
+    image = drawn(Panel("sales: " + "unique_" * 20, [Point("", 1)], "duplicate rows"))
+    [title, *_] = [one.text for one in image.iter(f"{SVG}text")]
+    assert title.endswith("… (duplicate rows)")
+    assert drawn(Panel("sales: age", [Point("", 1)], "hours")).find(f".//{SVG}text").text == "sales: age (hours)"
+
+
 def test_names_cannot_break_the_image():
     """Marks of XML are text; a long title is cut."""
     image = drawn(Panel("<a> & b" * 20, [Point("<", None)]))

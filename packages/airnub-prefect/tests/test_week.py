@@ -238,7 +238,7 @@ def a_doubled_key(week):
     assert again in week.rows("sales")
     says(
         str(week.outcomes["ledger"].error),
-        "ledger: check unique_id: expected each id once, found 1 rows too many, such as id=n003",
+        "ledger: check unique_id: expected each id once, found 1 duplicate rows, such as id=n003",
         "nothing was committed; the previous version stays",
     )
     assert week.versions()["ledger"] == versions["ledger"]
@@ -246,7 +246,7 @@ def a_doubled_key(week):
     week.deliver("north", [*good, ("n999", Decimal(1), NOW - timedelta(minutes=5), "rn0003")])
     kinds = week.run()
     assert kinds[1] == {"sales": "failed", "ledger": "updated", "prices": "unchanged"}
-    says(week.said, "sales: check unique_receipt: expected each receipt once, found 1 rows too many", "receipt=rn0003")
+    says(week.said, "sales: check unique_receipt: expected each receipt once, found 1 duplicate rows", "receipt=rn0003")
     repaired(week, prices="unchanged", north=good)
 
 

@@ -20,14 +20,14 @@ from project_alpha.rain import WET_DAY_MM, by_month, by_place, finding
 _LINES = ("-", "--", ":")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of Okabe and Ito, distinguishable with any colour vision
 _HEADINGS = (
-    "place",
+    "location",
     "days",
     "wet days",
     "share",
     "rain (mm)",
-    "a wet day brings (mm)",
-    "wettest day (mm)",
-    "longest dry spell (days)",
+    "per wet day (mm)",
+    "wettest (mm)",
+    "dry spell (days)",
 )
 _MONTHS = "JFMAMJJASOND"
 

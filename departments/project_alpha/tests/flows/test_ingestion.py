@@ -27,7 +27,7 @@ def test_a_failed_item_fails_the_run_and_is_named(run, table, site, tmp_path):
     ended = run(ingestion, settings=DEMO.settings(site, tmp_path)["ingestion"])
     dead = site.url("/earthquakes/feed/v1.0/summary/9.5_week.csv")
     assert ended.state == "Failed"
-    assert "ingestion: 1 of 8 items failed, tolerated: none; another run alone will not help" in ended.message
+    assert "ingestion: 1 of 8 items failed, tolerated: none; a retry will not help" in ended.message
     assert f"usgs_earthquake_feeds: {dead}: expected status 200, found 404 Not Found" in ended.message
     assert isinstance(ended.result, StageFailedError)
     assert [outcome.error for outcome in ended.result.report.failed] == [HttpStatusError(dead, 404)]

@@ -16,6 +16,5 @@ transaction     atomic writes of many files
 workspace_copy  a copy in which a change is made and locked first
 yaml_editing    line-based edits of YAML files
 prefect_api     the Prefect API in plain JSON
-prefect_env     environment variables that Prefect reads when it is imported
-subprocesses    child processes with captured output, and a parallel map over all cores
+subprocesses    child processes: captured output, a parallel map over all cores, the end of process trees
 """

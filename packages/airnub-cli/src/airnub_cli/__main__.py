@@ -12,9 +12,14 @@ from airnub_cli.transaction import recover
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import require_readable
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 
-@click.group(cls=LazyGroup, help="Manage the workspace: all packages and departments of this checkout.")
+@click.group(
+    cls=LazyGroup,
+    help="Manage the workspace: all packages and departments of this checkout.",
+    epilog="Example: uv run airnub check",
+)
 @click.pass_context
 def main(context: click.Context) -> None:
     # `doctor` reports an unreadable `.env` as a finding.
@@ -33,7 +38,7 @@ def _require_readable_dotenv() -> None:
     except ConfigurationError as error:
         count = len(error.mistakes)
         click.secho(f"{error}\n{count} mistake{'s' * (count > 1)}; nothing was done.", fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
 
 
 @main.command("members", epilog="Example: uv run airnub members --json")

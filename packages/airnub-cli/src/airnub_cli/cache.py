@@ -23,17 +23,19 @@ from airnub_cli.workspace import Member, Workspace, importable_names
 from airnub_common import write_atomic
 
 CACHE = "AIRNUB_CACHE"
-"""Names the folder that answers are kept in, and so decides none of them."""
+"""Names the cache folder, and so is no input of a result."""
 _SHELL = {"_", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TERM_SESSION_ID", "WINDOWID"}
-"""What a shell or a terminal sets anew for each command or window."""
+"""Variables that a shell or a terminal sets for each command or window; they are no inputs of results."""
+_PLACES = {"PYTHONPATH", "VIRTUAL_ENV"}
+"""Variables with the places of packages; what Python finds there is part of each digest."""
 _LOOKS = (b"environ", b"getenv", b"pydantic_settings", b"BaseSettings", b"dotenv", b"expandvars")
 _SAID = ("AIRNUB_", "PREFECT_")
 _OURS = {"airnub_cli", "airnub_common", "airnub_core", "airnub_prefect"}
-"""They look at nothing else of the environment when they are imported."""
+"""Our own packages; when they are imported, they read only variables with the prefixes `_SAID`."""
 
 
 def machinery() -> str:
-    """A digest of what does the work: this command, Python, what is installed, and our part of the environment."""
+    """A digest of the inputs of all results: this command, Python, installed distributions, our variables."""
     own = [read_tree(Path(str(module.__file__)).parent) for module in (airnub_cli, airnub_prefect)]
     installed = sorted({name for _, names in importable_names() for name in names if name.endswith(".dist-info")})
     said = sorted(f"{name}={value}" for name, value in _environment() if name.startswith(_SAID))
@@ -50,7 +52,7 @@ def digest_of(*parts: str) -> str:
 
 
 class Fingerprints:
-    """Those of one workspace; what is read of it is taken as not changing meanwhile."""
+    """The fingerprints of one workspace; each file is read once, and must not change in between."""
 
     def __init__(self, workspace: Workspace, environment: Mapping[str, str] | None = None) -> None:
         """Nothing is read yet.
@@ -72,11 +74,11 @@ class Fingerprints:
         return self._trees[folder]
 
     def of(self, member: Member, *more: str) -> str | None:
-        """The fingerprint of a member, `None` where something that it stands on cannot be found or known.
+        """The fingerprint of a member; `None` if one of its dependencies cannot be found or hashed.
 
         Args:
             member: a department.
-            more: texts that decide as well.
+            more: further inputs.
         """
         parts = list(more)
         for one in self._workspace.closure(member):
@@ -88,7 +90,7 @@ class Fingerprints:
         return digest_of(*parts)
 
     def imported(self) -> str | None:
-        """One of all members, as Python would find them."""
+        """The fingerprint of all members together."""
         parts: list[str] = []
         for member in self._workspace.members.values():
             sources = self._sources(member)
@@ -108,7 +110,7 @@ class Fingerprints:
 
     @cached_property
     def _places(self) -> dict[str, Path]:
-        """Where each module is found first."""
+        """The path at which Python finds each module."""
         wanted = {member.module for member in self._workspace.members.values()}
         places: dict[str, Path] = {}
         for folder, names in importable_names():
@@ -122,17 +124,17 @@ class Tree:
 
     def __init__(self) -> None:
         self.looks = False
-        """Whether they look at the environment."""
+        """Whether a file reads the environment."""
         self.whole = hashlib.sha256()
 
     @property
     def digest(self) -> str:
-        """Of their names and contents."""
+        """The digest of the names and contents of all files."""
         return self.whole.hexdigest()
 
 
 def read_tree(folder: Path) -> Tree | None:
-    """All that is in a folder, `None` where there is none, or where links are in it, which may lead anywhere."""
+    """Read all files of a folder; `None` if there is no folder, or if it has links, which may lead anywhere."""
     found = Tree()
     return found if folder.is_dir() and _add(found, str(folder), "") else None
 
@@ -155,21 +157,21 @@ def _add(found: Tree, folder: str, place: str) -> bool:
 
 
 class Content(NamedTuple):
-    """What is known of a file's content."""
+    """The content of a file, as far as fingerprints need it."""
 
     digest: bytes
     """SHA-256."""
     looks: bool
-    """Whether it is Python that looks at the environment."""
+    """Whether it is Python code that reads the environment."""
 
 
 _SETTLED = 2_000_000_000
-"""Nanoseconds after which a further change of a file shows in its times, on any file system."""
+"""Nanoseconds after which a further change of a file changes its times, on any file system."""
 _contents: dict[str, tuple[tuple[int, ...], Content]] = {}
 
 
 def read_content(path: str) -> Content:
-    """Read a file, or recall it if this process has read it and its times, size and inode are the same.
+    """Read a file, unless its times, size and inode have not changed since this process read it.
 
     Raises:
         OSError: it cannot be read.
@@ -189,11 +191,11 @@ def read_content(path: str) -> Content:
 
 def _environment(given: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     values = os.environ if given is None else given
-    return [(name, value) for name, value in values.items() if name != CACHE and name not in _SHELL]
+    return [(name, value) for name, value in values.items() if name != CACHE and name not in _SHELL | _PLACES]
 
 
 DAYS = 14
-"""What was not asked for as long is dropped."""
+"""Entries that were not read for this number of days are removed."""
 _DAY = 24 * 60 * 60
 _SWEPT = "swept"
 
@@ -202,16 +204,16 @@ class Cache:
     """A folder of answers."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Nothing is written yet.
+        """Take the folder; nothing is written yet.
 
         Args:
-            folder: where they are; `None` remembers nothing.
+            folder: the folder of the entries; `None` for a cache that stores nothing.
         """
         self._folder = folder
 
     @classmethod
     def of_user(cls) -> "Cache":
-        """The one that all commands and checkouts of this user share: `$AIRNUB_CACHE`, else where caches are."""
+        """The cache of this user, for all commands and checkouts: `$AIRNUB_CACHE`, else in the user's cache folder."""
         if said := os.environ.get(CACHE):
             return cls(Path(said))
         try:
@@ -220,11 +222,11 @@ class Cache:
             return cls(None)  # a user without a home
 
     def get(self, kind: str, digest: str | None) -> Any:
-        """What was kept, `None` where nothing is, or where it is damaged.
+        """Get a result; `None` if there is none, or if it is damaged.
 
         Args:
-            kind: of the answer.
-            digest: of everything that it came from, beside what does the work; `None` where that is not known.
+            kind: of the result.
+            digest: of the inputs of the result, without those of all results; `None` if they are unknown.
         """
         path = self._path(kind, digest)
         if path is None:
@@ -241,7 +243,7 @@ class Cache:
         return value
 
     def put(self, kind: str, digest: str | None, value: Any) -> None:
-        """Remember something, if JSON can say it exactly and the folder can be written."""
+        """Store a result, if JSON can represent it exactly and the folder can be written."""
         path = self._path(kind, digest)
         if path is None or self._folder is None:
             return
@@ -264,13 +266,13 @@ class Cache:
         return machinery()
 
     def _sweep(self, folder: Path) -> None:
-        """Once a day, drop what was not asked for in a long time."""
+        """Once a day, remove entries that were not read for a long time."""
         mark = folder / _SWEPT
         if mark.is_file() and time.time() - mark.stat().st_mtime < _DAY:
             return
         write_atomic(mark, "")
         for path in folder.glob("*/*"):
-            with suppress(FileNotFoundError):  # somebody else sweeps, too
+            with suppress(FileNotFoundError):  # a different process sweeps, too
                 if time.time() - path.stat().st_mtime > DAYS * _DAY:
                     path.unlink()
 
@@ -302,7 +304,7 @@ class DeferredCache(Cache):
 
 
 NO_CACHE = Cache(None)
-"""Remembers nothing."""
+"""A cache without entries, which stores nothing."""
 
 
 def _sum(content: bytes) -> str:

@@ -5,96 +5,118 @@ from importlib import import_module
 
 import click
 
+from airnub_prefect.exit_codes import INVALID
+
 
 class CommandError(click.ClickException):
-    """A command cannot do what was asked; the exit status is 2, and nothing was done."""
+    """A command cannot do what was asked, and nothing was done."""
 
-    exit_code = 2
+    exit_code = INVALID
 
 
 COMMANDS = {
     "adopt": (
         "airnub_cli.adopt.command:adopt",
-        "Replace organisation, licence and code owners in the whole repository with your organisation's own.",
+        "Replace organisation, licence and code owners by your own.",
+        "",
     ),
     "affected": (
         "airnub_cli.affected.command:affected_command",
-        "List the departments, packages, images and workspace tests that a change affects, with the reasons.",
+        "List what a change affects, with the reasons.",
+        "",
     ),
     "apply": (
         "airnub_cli.apply.command:apply",
-        "Apply the configuration in this repository to the Prefect server (PREFECT_API_URL).",
+        "Apply the configuration of this repository to the server.",
+        "the server does not answer, or rejects the credentials or an object",
     ),
     "backup": (
         "airnub_cli.backup.command:backup",
-        "Back up databases, stores, datasets and indexes to TO: a folder, or a bucket such as s3://bucket/prefix.",
+        "Back up databases, stores, datasets and indexes.",
+        "a part of the system, a program such as Docker, or the backup's folder or bucket failed",
     ),
     "check": (
         "airnub_cli.check.command:check",
-        "Check the whole workspace, and report all mistakes at once with file and line.",
+        "Check the whole workspace, and report all mistakes at once.",
+        "the workspace has mistakes",
     ),
     "compile": (
         "airnub_cli.compile.command:compile_",
-        "Merge the prefect.yaml files of all active departments into one, after a check of every deployment.",
+        "Merge the departments' prefect.yaml files into one.",
+        "with `--check`: a file is stale",
     ),
     "contract": (
         "airnub_cli.contract.command:contract",
-        "Export the contracts of the datasets and events that departments publish.",
+        "Export the contracts of published datasets and events.",
+        "",
     ),
     "dev": (
         "airnub_cli.dev.command:dev",
-        "Run the whole system on this machine without Docker: server, UI, and a worker per department.",
+        "Run the whole system on this machine, without Docker.",
+        "a service other than a worker died, or the database did not start",
     ),
     "doctor": (
         "airnub_cli.doctor.command:doctor",
-        "Check the setup of this machine, and print a command to fix each problem.",
+        "Check the setup of this machine.",
+        "something is missing that a first run needs",
     ),
     "images": (
         "airnub_cli.images.command:images",
-        "Build each IMAGE (a department, or `prefect`; default: all of these) that is missing or out of date.",
+        "Build the images that are missing or out of date.",
+        "an image cannot be built, inspected or pushed",
     ),
     "kubernetes": (
         "airnub_cli.kubernetes:kubernetes",
-        "Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.",
+        "Print the Kubernetes manifests of an environment.",
+        "",
     ),
     "new": (
         "airnub_cli.new.command:new",
         "Create a department, or a category of one, from the template.",
+        "",
     ),
     "remove": (
         "airnub_cli.remove.command:remove",
-        "Remove a department from the repository and the Prefect server.",
+        "Remove a department from the repository and the server.",
+        "not confirmed, or the server does not answer; no file was removed",
     ),
     "restore": (
         "airnub_cli.backup.command:restore",
-        "Restore a backup from FROM into an empty system, and verify its stores and datasets.",
+        "Restore a backup into an empty system, and verify it.",
+        "as for `backup`; or restored data is damaged",
     ),
     "retention": (
         "airnub_cli.retention:retention",
-        "Count the runs that the next vacuum of the Prefect server (PREFECT_API_URL) will remove.",
+        "Count the runs that the Prefect server will remove next.",
+        "the server does not answer",
     ),
     "rotate": (
         "airnub_cli.rotate:rotate",
-        "Change the password of NAME, database or index, in the system of Docker Compose.",
+        "Change a database password in the system of Docker Compose.",
+        "a step failed; run the command again",
     ),
     "sbom": (
         "airnub_cli.sbom:sbom",
-        "Print a software bill of materials (SBOM) for each IMAGE (default: all), as CycloneDX 1.5, from the lock.",
+        "Print a software bill of materials (SBOM) for each image.",
+        "",
     ),
     "test": (
         "airnub_cli.test:test",
-        "Install the wheel of each MEMBER (default: all) in isolation, with its declared dependencies, and test it.",
+        "Test members of the workspace, each in isolation.",
+        "tests failed, or a member cannot be installed",
     ),
     "template": (
         "airnub_cli.template.command:template",
-        "Compare departments with the template that they were made from, and merge its changes.",
+        "Compare departments with the template, and merge changes.",
+        "`status --check`: a department lacks changes of the template; `update`: manual work remains",
     ),
     "upgrade": (
         "airnub_cli.upgrade.command:upgrade",
-        "Upgrade the system of docker-compose.yml to the present checkout and .env, while runs continue.",
+        "Upgrade the system of Docker Compose while runs continue.",
+        "a step failed; run the command again",
     ),
 }
-"""By name: where it is, as `module:name`, and the first sentence of its help."""
+"""By name: where it is, as `module:name`; the first sentence of its help; and when it fails, with exit code 1."""
 
 
 class LazyCommands(MutableMapping[str, click.Command]):

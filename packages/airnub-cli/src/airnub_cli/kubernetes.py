@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airnub_cli.configuration.placeholders import filled, known_values, missing
+from airnub_cli.configuration.dotenv import filled, known_values, missing
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.exit_codes import INVALID
 from airnub_prefect.paths import shown
 
 if TYPE_CHECKING:
@@ -101,9 +102,10 @@ def _missing(path: Path, text: str, values: Mapping[str, str]) -> Iterator[Diagn
 )
 @click.option("--no-server", is_flag=True, help="Omit the Prefect server, which runs elsewhere or is Prefect Cloud.")
 def kubernetes(environment: str, no_server: bool) -> None:
-    """Print the manifests of infra/kubernetes/ for an environment, with a worker for each active department.
+    """Print the Kubernetes manifests of an environment.
 
-    Secrets are not included. Nothing is sent to a cluster.
+    They are made from infra/kubernetes/, with a worker for each active department. Secrets are not included. Nothing is
+    sent to a cluster.
     """
     from airnub_cli.images.docker_engine import DockerBases
     from airnub_cli.images.image import ImageDigests
@@ -117,7 +119,7 @@ def kubernetes(environment: str, no_server: bool) -> None:
         text = manifests(workspace, environment, known_values(workspace.root), digests, server=not no_server)
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     for doubt in bases.doubts:
         click.secho(doubt, fg="yellow", err=True)
     click.echo(text, nl=False)

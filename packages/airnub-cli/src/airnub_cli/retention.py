@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airnub_cli.prefect_env import quiet_prefect, use_dotenv
+from airnub_cli.configuration.dotenv import quiet_prefect, use_dotenv
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 if TYPE_CHECKING:
     # It imports Prefect, which is slow.
@@ -121,9 +122,10 @@ def count_expired(server: "PrefectServer", retention: timedelta, now: datetime |
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def retention(days: float | None, as_json: bool) -> None:
-    """Count the runs that the next vacuum of the Prefect server (PREFECT_API_URL) will remove. Nothing is removed.
+    """Count the runs that the Prefect server will remove next.
 
-    The server vacuums every hour by itself, and removes task runs, logs and artifacts with the runs.
+    This command removes nothing: the server (PREFECT_API_URL) removes expired runs every hour by itself, and removes
+    task runs, logs and artifacts with the runs.
     """
     quiet_prefect()
     sys.exit(_run(days, as_json=as_json))
@@ -135,7 +137,7 @@ def _run(days: float | None, *, as_json: bool) -> int:
         use_dotenv(root)
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
-        return 2
+        return INVALID
     from airnub_cli.prefect_api import BackendError, prefect_server
 
     try:
@@ -146,12 +148,12 @@ def _run(days: float | None, *, as_json: bool) -> int:
             url = server.url
     except BackendError as error:
         click.secho(str(error), fg="red", err=True)
-        return 1
+        return FAILED
     kept_days = kept / timedelta(days=1)
     if as_json:
         document = {"server": url, "enabled": policy.enabled, "retention_days": kept_days, **expired.as_json()}
         click.echo(json.dumps(document, indent=2))
-        return 0
+        return COMPLETED
     click.echo(f"{url}: runs that ended before {expired.before:%Y-%m-%d %H:%M} UTC ({kept_days:g} days ago)")
     for what, count in (
         ("flow runs", expired.flow_runs), ("task runs", expired.task_runs), ("artifacts", expired.artifacts),
@@ -165,4 +167,4 @@ def _run(days: float | None, *, as_json: bool) -> int:
         click.echo(
             "The server removes no runs: set PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs where it runs."
         )
-    return 0
+    return COMPLETED

@@ -12,9 +12,10 @@ from pathlib import Path
 import click
 
 from airnub_cli import subprocesses
-from airnub_cli.configuration.placeholders import known_values
+from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.exit_codes import FAILED, INVALID
 
 FILE = "/var/lib/postgresql/password"
 """The file with the password of the role in a PostgreSQL service; docker-compose.yml writes it for a new database."""
@@ -96,10 +97,11 @@ def rotate_password(database: Database, compose: Compose, written: str | None = 
 @click.command("rotate", epilog="Example: uv run airnub rotate database")
 @click.argument("name", metavar="NAME", type=click.Choice(list(DATABASES)))
 def rotate(name: str) -> None:
-    """Change the password of NAME, database or index, in the system of Docker Compose.
+    """Change a database password in the system of Docker Compose.
 
-    The new password is random, or POSTGRES_PASSWORD of .env. The database changes first, then the server restarts with
-    the new password: the API is unavailable for some seconds, and runs continue.
+    NAME is `database`, the Prefect server's, or `index`, that of the departments' indexes. The new password is random,
+    or POSTGRES_PASSWORD of .env. The database changes first, then the server restarts with the new password: the API is
+    unavailable for some seconds, and runs continue.
     """
     try:
         root = Workspace.root_around(Path.cwd())
@@ -108,15 +110,15 @@ def rotate(name: str) -> None:
         rotate_password(database, compose_in(root), written)
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     except RotationError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(1)
+        sys.exit(FAILED)
     except ProgramError as error:
         click.secho(
             f"{error}\nCorrect that, and run `airnub rotate {name}` again: it completes the change.", fg="red", err=True
         )
-        sys.exit(1)
+        sys.exit(FAILED)
     users = f", and {' and '.join(database.readers)} uses it" if database.readers else ""
     click.echo(f"The role {database.role} has a new password{users}.")
     if name == "index":

@@ -23,6 +23,7 @@ from airnub_cli.images.image import images as all_images
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_common import write_atomic
+from airnub_prefect.exit_codes import INVALID
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -154,7 +155,11 @@ def _exported(workspace: Workspace, image: Image) -> Bill:
     except ProgramError as error:
         raise WorkspaceError(str(error)) from None
     if done.status:
-        raise WorkspaceError(f"expected `uv export` to succeed, found: {done.error}; run `uv lock`")
+        # uv names the command itself if there is no lock.
+        is_lock = "uv.lock" in done.error and "`uv lock`" not in done.error
+        raise WorkspaceError(
+            f"expected `uv export` to succeed, found: {done.error}" + ("; run `uv lock`" if is_lock else "")
+        )
     bill: Bill = json.loads(done.stdout)
     return bill
 
@@ -185,10 +190,11 @@ def _is_member(component: Bill) -> bool:
 )
 @click.option("--licences", is_flag=True, help="Print each package with its version, licence and images.")
 def sbom(names: tuple[str, ...], output: str | None, licences: bool) -> None:
-    """Print a software bill of materials (SBOM) for each IMAGE (default: all), as CycloneDX 1.5, from the lock.
+    """Print a software bill of materials (SBOM) for each image.
 
-    The same inputs give the same SBOM, which names the image's digest. Licences come from the metadata of the packages
-    installed here; a package without one is `unknown`.
+    Without IMAGE, all images are printed. The format is CycloneDX 1.5, and the source is the lock. The same inputs give
+    the same SBOM, which names the image's digest. Licences come from the metadata of the packages installed here; a
+    package without one is `unknown`.
     """
     from airnub_cli.images.docker_engine import DockerBases
     from airnub_cli.images.image import ImageDigests
@@ -200,7 +206,7 @@ def sbom(names: tuple[str, ...], output: str | None, licences: bool) -> None:
         bills = {image.name: bill_of(workspace, image, digests) for image in chosen}
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     if licences:
         users: dict[tuple[str, str, str], list[str]] = {}
         for name, bill in bills.items():

@@ -6,18 +6,20 @@ all members are installed.
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 
+from airnub_cli import subprocesses
 from airnub_cli.commands import CommandError
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
+from airnub_prefect.exit_codes import COMPLETED, FAILED
 
 # The packages of all tests, which no member may use otherwise.
 TEST_TOOLS = (
@@ -65,13 +67,16 @@ def run_alone(
 
     Returns:
         The exit status of pytest, or of the first step that failed.
+
+    Raises:
+        ProgramError: uv is not installed.
     """
     with tempfile.TemporaryDirectory(prefix=f"airnub-{member.name}-") as name:
         folder = Path(name)
         try:
             python = _environment(workspace, member, folder, output)
-        except subprocess.CalledProcessError as error:
-            return error.returncode
+        except _StepFailedError as error:
+            return error.status
         # The tests are copied: beside the sources, files that the wheel lacks would be found.
         shutil.copytree(member.folder / "tests", folder / "tests")
         for settings in ("pyproject.toml", "conftest.py"):
@@ -79,10 +84,8 @@ def run_alone(
                 shutil.copy(workspace.root / settings, folder)
         # The new environment has no bytecode: if writing it is disabled, each test process compiles everything.
         environment = {name: value for name, value in os.environ.items() if name not in _BYTECODE}
-        return subprocess.run(
-            [python, "-m", "pytest", "tests", *arguments], cwd=folder, env=environment, check=False, stdout=output,
-            stderr=output,
-        ).returncode  # fmt: skip
+        command = [str(python), "-m", "pytest", "tests", *arguments]
+        return _status(command, folder, output, env=environment)
 
 
 def _environment(workspace: Workspace, member: Member, folder: Path, output: IO[bytes] | None) -> Path:
@@ -105,8 +108,22 @@ def _environment(workspace: Workspace, member: Member, folder: Path, output: IO[
     return python
 
 
+class _StepFailedError(Exception):
+    """A step before the tests failed; its output has the reason."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 def _uv(workspace: Workspace, output: IO[bytes] | None, *arguments: object) -> None:
-    subprocess.run(["uv", *map(str, arguments)], cwd=workspace.root, check=True, stdout=output, stderr=output)
+    if status := _status(["uv", *map(str, arguments)], workspace.root, output):
+        raise _StepFailedError(status)
+
+
+def _status(command: list[str], folder: Path, output: IO[bytes] | None, **options: Any) -> int:
+    # Standard input stays the terminal's, for a debugger.
+    return subprocesses.run(command, folder, stdin=None, stdout=output, stderr=output, **options).status
 
 
 @click.command("test", epilog="Example: uv run airnub test project-alpha --pytest=-x")
@@ -116,14 +133,23 @@ def _uv(workspace: Workspace, output: IO[bytes] | None, *arguments: object) -> N
     "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Number of members to test in parallel."
 )
 def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
-    """Install the wheel of each MEMBER (default: all) in isolation, with its declared dependencies, and test it."""
-    from airnub_cli.test import run_alone, run_each_alone
+    """Test members of the workspace, each in isolation.
 
+    Each MEMBER (default: all) is installed from its wheel, with only its declared dependencies, and its tests are run.
+    """
     try:
         workspace = Workspace.around(Path.cwd())
         chosen = [workspace.named(name) for name in names] or list(workspace.members.values())
-    except WorkspaceError as error:
+        failed = _failed(workspace, chosen, arguments, jobs)
+    except (WorkspaceError, ProgramError) as error:
         raise CommandError(str(error)) from error
+    if failed:
+        click.secho(f"{', '.join(failed)}: tests failed in isolation", fg="red", err=True)
+    sys.exit(FAILED if failed else COMPLETED)
+
+
+def _failed(workspace: Workspace, chosen: list[Member], arguments: tuple[str, ...], jobs: int) -> list[str]:
+    """Test members, and return the names of those that failed."""
     failed = []
     if jobs == 1:
         for member in chosen:
@@ -136,6 +162,4 @@ def test(names: tuple[str, ...], arguments: tuple[str, ...], jobs: int) -> None:
             click.echo(said, nl=False)
             if status != 0:
                 failed.append(member.name)
-    if failed:
-        click.secho(f"{', '.join(failed)}: tests failed in isolation", fg="red", err=True)
-    sys.exit(1 if failed else 0)
+    return failed

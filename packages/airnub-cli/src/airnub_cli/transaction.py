@@ -24,6 +24,7 @@ import click
 
 from airnub_cli.workspace import WorkspaceError
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 _HOME, _LOCK, _LANDING, _JOURNAL = ".airnub", "lock", "landing", "journal.json"
 _AFTER, _BEFORE = "after", "before"
@@ -41,7 +42,7 @@ def reports_mistakes(work: Callable[..., None]) -> Callable[..., None]:
             click.secho(message, fg="red", err=True)
             if not message.endswith(("nothing was written", "nothing was removed")):
                 click.echo("nothing was written", err=True)
-            sys.exit(2)
+            sys.exit(INVALID)
 
     return reported
 

@@ -10,9 +10,10 @@ import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, distribution, distributions
@@ -137,11 +138,21 @@ def _project(path: Path) -> dict[str, Any]:
     return project
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _table(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WorkspaceError(f"{path}: expected TOML in UTF-8, found: {error}") from None
+
+
+@lru_cache(maxsize=4096)
+def read_toml(text: str) -> Mapping[str, Any]:
+    """Parse TOML, once for each text: several checks read the project file of each member.
+
+    Raises:
+        ValueError: it is not valid.
+    """
+    return tomllib.loads(text)
 
 
 INSTALL_ALL = "`uv sync --all-packages`"

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.yaml_file import parsed_yaml
 
 
 def with_entry(path: Path, text: str, key: str, entry: str) -> str:
@@ -105,7 +106,7 @@ def without_keys(path: Path, text: str, place: Sequence[str], unwanted: re.Patte
 
 def _root(path: Path, text: str) -> yaml.Node:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        _, node = parsed_yaml(text)
     except yaml.YAMLError as error:
         raise ConfigurationError.of(path, f"expected YAML, found: {' '.join(str(error).split())}") from error
     if not isinstance(node, yaml.MappingNode):

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from airnub_cli.__main__ import main
 from airnub_cli.cache import CACHE, Cache
 from airnub_cli.check import command, runner
-from airnub_cli.check.report import CheckWarning
+from airnub_cli.check.command import annotation, report
 from airnub_prefect.errors import Diagnostic
 
 
@@ -34,13 +34,13 @@ def test_mistakes_are_told_and_counted(run):
 def test_nothing_wrong(run):
     """Said, with exit status 0; as JSON an empty list."""
     done = run([])
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "everything is as it should be\n")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "no mistakes found\n")
     assert json.loads(run([], "--format", "json").stdout) == []
 
 
 def test_warnings_are_counted_and_do_not_fail(run):
     """Exit status 0 with warnings alone; beside mistakes both are counted."""
-    warning = CheckWarning("a.md", 2, "unfinished")
+    warning = Diagnostic("a.md", 2, "unfinished", is_warning=True)
     done = run([warning])
     assert (done.exit_code, done.stdout, done.stderr) == (0, "a.md:2: warning: unfinished\n", "1 warning\n")
     done = run([warning, warning, Diagnostic("b", None, "x")])
@@ -115,3 +115,54 @@ def test_a_module_that_changes_the_environment(run, house, monkeypatch, tmp_path
     assert CliRunner().invoke(main, ["check"]).exit_code == 0
     assert seen == [None, None]
     assert Cache.of_user().get("of-tests", "digest") == "right"
+
+
+WARNING, MISTAKE = Diagnostic("a.md", 3, "unfinished", is_warning=True), Diagnostic("a.md", 3, "unfinished")
+
+
+def test_a_warning_says_so():
+    """Between its place and its text, as compilers do; without a line, too."""
+    assert str(WARNING) == "a.md:3: warning: unfinished"
+    assert str(Diagnostic("a.md", None, "x", is_warning=True)) == "a.md: warning: x"
+
+
+def test_a_warning_is_not_a_mistake_of_the_same_text():
+    """Both are kept where both are found."""
+    assert WARNING != MISTAKE
+
+
+MISTAKES = [Diagnostic("a/b.yaml", 3, "expected 5%,\nfound: 6"), Diagnostic("c,d:e", None, "missing")]
+
+
+def test_as_text():
+    """A line each, as editors understand them."""
+    assert report(MISTAKES[1:], "text") == "c,d:e: missing"
+    assert report([Diagnostic("a", 1, "x"), Diagnostic("b", 2, "y")], "text") == "a:1: x\nb:2: y"
+
+
+def test_as_json():
+    """One list, empty where nothing is wrong."""
+    assert json.loads(report(MISTAKES, "json"))[0] == {
+        "file": "a/b.yaml",
+        "line": 3,
+        "message": "expected 5%,\nfound: 6",
+        "severity": "error",
+    }
+    assert json.loads(report([], "json")) == []
+
+
+def test_as_annotations():
+    """Signs that GitHub would misread are escaped."""
+    assert annotation(MISTAKES[0]) == "::error file=a/b.yaml,line=3::expected 5%25,%0Afound: 6"
+    assert annotation(MISTAKES[1]) == "::error file=c%2Cd%3Ae::missing"
+    assert report(MISTAKES, "github").count("::error ") == 2
+
+
+def test_warnings():
+    """Each form says that it is not a mistake."""
+    warning = Diagnostic("a.md", 2, "x, y", is_warning=True)
+    assert report([warning], "text") == "a.md:2: warning: x, y"
+    assert json.loads(report([warning], "json")) == [
+        {"file": "a.md", "line": 2, "message": "x, y", "severity": "warning"}
+    ]
+    assert report([warning], "github") == "::warning file=a.md,line=2::x, y"

@@ -137,6 +137,6 @@ def test_an_env_file_that_git_has(house):
     assert list(check_plain_secrets(house.root)) == []
     subprocess.run(["git", "add", "-f", "."], cwd=house.root, check=True)
     assert house.told(check_plain_secrets(house.root)) == [
-        f"{path}: expected that git does not have it; `git rm --cached {path}`"
+        f"{path}: expected it untracked, found it in git; `git rm --cached {path}`"
         for path in (".env", "departments/alpha_dept/.env")
     ]

@@ -39,7 +39,7 @@ def test_a_folder_without_a_project(house):
     house.write("departments/gamma/README.md", "x")
     house.write("departments/delta/src/delta/__pycache__/x.pyc", "")
     assert house.told(check_projects(house.root)) == [
-        "departments/gamma/pyproject.toml: expected a project here, as everywhere in departments/; found no file"
+        "departments/gamma/pyproject.toml: expected a pyproject.toml in each folder of departments/, found none"
     ]
 
 
@@ -78,10 +78,10 @@ def test_no_sources_no_tests_a_short_readme_and_two_packages(house):
     shutil.rmtree(folder / "tests")
     house.write("departments/alpha_dept/README.md", "x")
     assert wrong(house, "alpha_dept") == [
-        "departments/alpha_dept/README.md: expected what this is and how it is run, found 1 bytes",
+        "departments/alpha_dept/README.md: expected its purpose and how to run it, found only 1 bytes",
         "departments/alpha_dept/src/alpha_dept: expected the package's sources in this folder, found none",
-        "departments/alpha_dept/src/other_dept: expected alpha_dept alone in src/, found other_dept besides; "
-        "one member is one package",
+        "departments/alpha_dept/src/other_dept: expected only alpha_dept in src/, found other_dept too; "
+        "a member has one package",
         "departments/alpha_dept/tests: expected tests (test_*.py), found none",
     ]
 
@@ -138,8 +138,8 @@ def test_the_line_of_a_key(tmp_path):
     ("path", "text", "expected"),
     [
         ("apt-packages.txt", "libpq5\n$(rm)  # x\n", "apt-packages.txt:2: expected the name of a Debian package"),
-        ("template.toml", "tree =\n", "template.toml: expected what `airnub new department` writes"),
-        ("template.toml", 'tree = "x"\n', "template.toml: expected what `airnub new department` writes"),
+        ("template.toml", "tree =\n", "template.toml: expected the format of `airnub new department`"),
+        ("template.toml", 'tree = "x"\n', "template.toml: expected the format of `airnub new department`"),
         ("src/helper.py", "", "src/helper.py:1: expected modules in src/alpha_dept/, found one beside it"),
         ("README.md", "x\n" * 200 + "department-template\n", "README.md:201: expected the names of alpha_dept, found"),
     ],
@@ -165,7 +165,7 @@ def test_a_version_of_what_the_workspace_has(house):
     assert house.told(check_member(house.workspace, house.member("alpha-dept"))) == []
     house.change(path, "shared-things[x]", "shared-things[x]>=1")
     [told] = house.told(check_member(house.workspace, house.member("alpha-dept")))
-    assert told == f"{path}:5: expected no version of shared-things, which is the workspace's own, found '>=1'"
+    assert told == f"{path}:5: expected no version of shared-things, a member of the workspace, found '>=1'"
 
 
 def test_a_good_house(house):
@@ -179,8 +179,7 @@ def test_a_folder_that_no_pattern_finds(house):
     """It lies where members lie, and uv does not know of it."""
     house.write("pyproject.toml", '[tool.uv.workspace]\nmembers = ["packages/*", "departments/beta_dept"]\n')
     assert house.told(check_registration(house.workspace)) == [
-        "departments/alpha_dept/pyproject.toml: expected a member of the workspace, found it in none of `members` of "
-        "pyproject.toml"
+        "departments/alpha_dept/pyproject.toml: expected its folder in `members` of pyproject.toml, found it missing"
     ]
 
 

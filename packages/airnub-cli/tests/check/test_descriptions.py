@@ -62,8 +62,8 @@ def test_a_new_department_is_described_by_the_template(made):
     """Its README, its deployments, its sample and the tests of the template's own modules; each with its line."""
     assert found(made) == ALL
     assert str(next(check_descriptions(made.workspace))) == (
-        f"{made.root}/departments/zoo_orders/README.md:3: warning: expected what zoo_orders is for and what its stages "
-        "do, found the template's own words; replace them"
+        f"{made.root}/departments/zoo_orders/README.md:3: warning: expected the purpose of zoo_orders and its "
+        "stages, found the text of the template; replace it"
     )
 
 

@@ -18,10 +18,9 @@ from airnub_cli.check.environments import (
     check_variables,
     shared_indexes,
 )
-from airnub_cli.check.report import CheckWarning
 from airnub_cli.check.runner import check_everything
 from airnub_cli.compile.compilation import compile_environment
-from airnub_cli.compile.department_file import read_source
+from airnub_cli.compile.prefect_yaml import read_source
 from airnub_cli.compile.workspace_check import check_deployments
 
 OLD = """\
@@ -66,9 +65,9 @@ def warnings(tmp_path):
 def test_the_old_form_is_reported_once(warnings):
     """For all stages together, at the first trigger, with what brings the new one."""
     [found] = warnings(deployments(OLD))
-    assert isinstance(found, CheckWarning)
+    assert found.is_warning
     assert (Path(found.where).name, found.line) == ("prefect.yaml", 6)
-    assert found.message.startswith("alpha-dept-processing and alpha-dept-analysis: the trigger is of the old form")
+    assert found.message.startswith("alpha-dept-processing and alpha-dept-analysis: expected the events")
     assert "`airnub template update`" in found.message
 
 
@@ -84,7 +83,7 @@ def test_it_is_a_part_of_every_check(house):
     """A warning, beside whatever mistakes there are."""
     path = "departments/alpha_dept/prefect.yaml"
     house.write(path, (house.root / path).read_text() + OLD.format(stage="ingestion", before="processing"))
-    found = [one for one in check_everything(house.root) if isinstance(one, CheckWarning)]
+    found = [one for one in check_everything(house.root) if one.is_warning]
     assert [one.message.partition(":")[0] for one in found if "old form" in one.message] == ["alpha-dept-ingestion"]
 
 
@@ -191,7 +190,7 @@ def test_a_secret_that_some_environments_lack(with_secret):
     text = "name: index-url\ntype: secret\nenvironments: [far]\nfields: {value: '${INDEX}'}\n"
     with_secret.write("configs/blocks/index-url.yaml", text)
     [found] = check_backend(with_secret.workspace)
-    assert isinstance(found, CheckWarning)
+    assert found.is_warning
     assert found.message.endswith("(in local)")
 
 
@@ -211,7 +210,7 @@ def test_what_compiling_would_write_otherwise(house):
     """The root's file, missing or stale, and tags in a department's own."""
     found = check_deployments(house.workspace)
     [told] = house.told(check_stale(house.workspace, found))
-    assert told == "prefect.yaml: expected what `uv run airnub compile` writes, found something else; run it"
+    assert told == "prefect.yaml: expected the output of `uv run airnub compile`, found a different text; run it"
     house.write("prefect.yaml", compile_environment(house.workspace))
     assert house.told(check_stale(house.workspace, found)) == []
     house.change("departments/alpha_dept/prefect.yaml", "owner:team-one", "owner:nobody")
@@ -226,7 +225,7 @@ def test_what_repeats_the_registry(house):
     house.change("configs/departments.yaml", "departments:", "organisation: example\ndepartments:")
     found = check_deployments(house.workspace)
     [told] = house.told(check_stale(house.workspace, found))
-    assert told.startswith(".github/CODEOWNERS: expected what `uv run airnub compile` writes")
+    assert told.startswith(".github/CODEOWNERS: expected the output of `uv run airnub compile`")
     house.write("docker-compose.yml", "x: 1\n")
     house.write("departments/_template/registration/docker-compose.yml", "services:\n")
     assert "docker-compose.yml: expected services, found none" in house.told(check_stale(house.workspace, found))

@@ -23,7 +23,8 @@ def test_another_department_in_tests(house):
     """Also in a function; they would fail where it is tested alone."""
     house.write("departments/alpha_dept/tests/test_more.py", "x = 1\n\ndef f():\n    from beta_dept import settings\n")
     assert told_of_tests(house, "alpha-dept") == [
-        "departments/alpha_dept/tests/test_more.py:4: expected tests of alpha_dept alone, found an import of beta_dept"
+        "departments/alpha_dept/tests/test_more.py:4: expected tests that import no other department than "
+        "alpha_dept, found beta_dept"
     ]
 
 
@@ -81,9 +82,9 @@ def test_a_good_one(house):
         ("USER airnub", "USER 0:0", ":7: expected a user other than root at the end of the image, found root"),
         ("USER airnub", "RUN true", ":5: expected a user other than root at the end of the image, found root"),
         ("USER root\nRUN true\nUSER airnub\n", "", ":3: expected a user other than root at the end of the image"),
-        ("departments/alpha_dept packages", "departments/", ":4: expected departments/alpha_dept alone in its image"),
-        ("departments/alpha_dept packages", ".", ":4: expected departments/alpha_dept alone in its image, found all"),
-        ("departments/alpha_dept", "departments/beta_dept", ":4: expected departments/alpha_dept alone in its image"),
+        ("departments/alpha_dept packages", "departments/", ":4: expected only departments/alpha_dept in its image"),
+        ("departments/alpha_dept packages", ".", ":4: expected only departments/alpha_dept in its image, found all"),
+        ("departments/alpha_dept", "departments/beta_dept", ":4: expected only departments/alpha_dept in its image"),
     ],
 )
 def test_what_is_wrong_is_told(house, old, new, expected):

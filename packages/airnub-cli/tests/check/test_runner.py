@@ -14,7 +14,7 @@ from airnub_cli.cache import Cache, Fingerprints
 from airnub_cli.check import environments, import_contracts, isolation, runner
 from airnub_cli.check.runner import check_everything
 from airnub_cli.check.unchanged import of_backend, of_imports
-from airnub_cli.compile import import_checks
+from airnub_cli.compile import workspace_check
 from airnub_cli.compile.compilation import compile_environment
 
 
@@ -140,7 +140,7 @@ def test_a_compiled_file_that_is_stale(compiled):
     """The file and the command that writes it."""
     compiled.change("prefect.yaml", "Things.", "Other things.")
     assert compiled.told(check_everything(compiled.root)) == [
-        "prefect.yaml: expected what `uv run airnub compile` writes, found something else; run it"
+        "prefect.yaml: expected the output of `uv run airnub compile`, found a different text; run it"
     ]
 
 
@@ -191,7 +191,7 @@ def test_what_was_right_is_not_looked_at_again(compiled, monkeypatch, tmp_path_f
     assert check_everything(compiled.root, cache) == []
     looks = []
     monkeypatch.setattr(import_contracts, "read_imports", lambda *_: looks.append("imports"))
-    monkeypatch.setattr(import_checks, "_judge", lambda member: looks.append(member.module))
+    monkeypatch.setattr(workspace_check, "_judge", lambda member: looks.append(member.module))
     monkeypatch.setattr(environments, "check_backend", lambda *_: looks.append("backend") or [])
     assert check_everything(compiled.root, cache) == []
     assert looks == []

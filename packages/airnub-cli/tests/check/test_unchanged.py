@@ -8,7 +8,6 @@ from click.testing import CliRunner
 from airnub_cli.__main__ import main
 from airnub_cli.cache import CACHE, NO_CACHE, Cache
 from airnub_cli.check import runner
-from airnub_cli.check.report import CheckWarning
 from airnub_cli.check.unchanged import checkout_digest, recall_check, remember_check
 from airnub_prefect.errors import Diagnostic
 
@@ -82,7 +81,7 @@ def test_outside_of_git_nothing_is_remembered(checkout, tmp_path):
 def test_warnings_are_remembered_and_mistakes_are_not(tmp_path):
     """A mistake may come of something outside of the checkout."""
     cache = Cache(tmp_path)
-    warning = CheckWarning("a.md", 3, "unfinished")
+    warning = Diagnostic("a.md", 3, "unfinished", is_warning=True)
     remember_check(cache, "one", [warning])
     remember_check(cache, "two", [warning, Diagnostic("b", None, "wrong")])
     remember_check(cache, "three", [])

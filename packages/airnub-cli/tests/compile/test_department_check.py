@@ -9,7 +9,7 @@ import pytest
 from checked_workspace import house, installed_once  # noqa: F401  # noqa: F401
 
 from airnub_cli.compile.department_check import wrong_description, wrong_flows
-from airnub_cli.compile.department_file import read_source
+from airnub_cli.compile.prefect_yaml import read_source
 
 FOLDER = "departments/alpha_dept/src/alpha_dept"
 
@@ -49,7 +49,7 @@ def test_what_is_there_is_no_mistake(house):
             "ingestion.py:5: expected a name of the flow that begins",
         ),
         ("settings", 'department="alpha_dept"', 'department="beta"', "settings.py:4: expected department='alpha_dept'"),
-        ("settings", 'stage="ingestion"', 'stage="ingest"', "stage='ingest': its Variable would be another's"),
+        ("settings", 'stage="ingestion"', 'stage="ingest"', "stage='ingest', whose Variable it would read"),
         (
             "department",
             '.demo:DEMO")',

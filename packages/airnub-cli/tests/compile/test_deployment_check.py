@@ -1,11 +1,8 @@
-"""Placeholders.
-Steps.
-A deployment by itself.
-"""
+"""A deployment by itself: entrypoints and parameters, placeholders, steps, pools."""
 
 import pytest
 
-from airnub_cli.compile.deployment_check import unfilled, variables, wrong_steps
+from airnub_cli.compile.deployment_check import EntrypointError, load_flow, misfits, unfilled, variables, wrong_steps
 
 
 def told(deployment, **environment):
@@ -88,7 +85,7 @@ def test_steps_that_prefect_would_miss_when_a_run_starts():
         ("deploying:local", "deploying:latest", "expected airnub/department-for-deploying:local, found 'airnub/dep"),
         ('deploying:local"', 'deploying:local", mem_limt: 1g', "unknown job variable 'mem_limt' of a docker pool"),
         ("flows.first", "flows:first", ":5: deployments.0.entrypoint: expected an importable flow as"),
-        ("flows.first", "flows.{{ $X }}", "deployments.0.entrypoint: expected it as it is, found a placeholder"),
+        ("flows.first", "flows.{{ $X }}", "entrypoint: expected an entrypoint without placeholders, found one"),
         ("department_for_deploying.flows.first", "json.tool.main", "entrypoint: expected a flow, found function"),
         ("{day: monday}", "{dya: monday}", ":19: deployments.1.parameters.dya: unknown parameter of flow"),
         ("{day: monday}", "{day: 5}", ":19: deployments.1.parameters.day: Input should be a valid string"),
@@ -131,8 +128,8 @@ def test_a_person_may_complete_parameters(house):
     assert house.mistakes() == []
     house.change("{times: 2}", "{times: two}")
     assert house.mistakes() == [
-        "prefect.yaml:19: deployments.1.parameters.times: expected what flow 'department-for-deploying-second' takes: "
-        "type integer"
+        "prefect.yaml:19: deployments.1.parameters.times: expected type integer, as flow "
+        "'department-for-deploying-second' declares"
     ]
 
 
@@ -140,3 +137,54 @@ def test_secrets_in_the_wrong_place_are_not_repeated(house, caplog):
     """Neither in a message nor in Prefect's log."""
     house.change("{day: monday}", "{day: [hunter2]}")
     assert "hunter2" not in "".join(house.mistakes()) + caplog.text
+
+
+PACKAGE = "department_for_deploying"
+
+
+def misfits_of(name, parameters, *, complete=False):
+    """What does not fit a flow, by the dotted place."""
+    flow = load_flow(f"{PACKAGE}.flows.{name}")
+    return {".".join(map(str, one.place)): one.message for one in misfits(flow, parameters, complete=complete)}
+
+
+def test_a_flow_is_found_by_its_module():
+    """As it is where the flow runs."""
+    assert load_flow(f"{PACKAGE}.flows.first").name == "department-for-deploying-first"
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "message"),
+    [
+        ("src/flows.py:first", "as package.module.function, found 'src/flows.py:first'"),
+        (f"{PACKAGE}.flows:first", "as package.module.function"),
+        ("first", "as package.module.function"),
+        (f"{PACKAGE}.nothing.first", "No module named .*uv sync --all-packages"),
+        (f"{PACKAGE}.broken.first", "importing .*broken raises RuntimeError: expected a licence"),
+        (f"{PACKAGE}.flows.no_flow", "found function 'no_flow' in .*; its flows are first, second"),
+        (f"{PACKAGE}.flows.third", "found nothing of that name in"),
+    ],
+)
+def test_what_leads_to_no_flow_is_refused(entrypoint, message):
+    """Prefect would deploy some of these, and their runs would crash."""
+    with pytest.raises(EntrypointError, match=message):
+        load_flow(entrypoint)
+
+
+def test_parameters_are_asked_of_the_flow_itself():
+    """Types, constraints and settings' keys are the flow's."""
+    assert misfits_of("first", {"settings": {"store": "x"}, "times": "3"}) == {}
+    assert set(misfits_of("first", {"settings": {"stroe": "x"}, "times": 0, "tims": 1})) == {
+        "tims",
+        "settings",
+        "settings.stroe",
+        "times",
+    }
+
+
+def test_a_run_by_itself_needs_every_parameter():
+    """A person may add what is missing; a schedule cannot."""
+    assert misfits_of("second", {}) == {}
+    flow = "flow 'department-for-deploying-second'"
+    assert misfits_of("second", {}, complete=True)[""].startswith(f"missing parameter 'day', which {flow} needs")
+    assert misfits_of("second", {"times": "x"}) == {"times": f"expected type integer, as {flow} declares"}

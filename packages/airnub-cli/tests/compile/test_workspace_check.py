@@ -1,10 +1,20 @@
-"""Overlays.
-Checking: all mistakes at once.
-"""
+"""Overrides of environments; all mistakes at once; cached departments; flows without parameter schemas."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
+from airnub_cli.compile import workspace_check
+from airnub_cli.compile.compilation import compile_environment
 from airnub_cli.compile.workspace_check import check_deployments
+from airnub_cli.configuration import pools
+from airnub_cli.configuration.registry import load_registry
+from airnub_cli.subprocesses import can_fork
+from airnub_cli.workspace import Workspace
 
 
 def test_an_environment_names_what_there_is(house):
@@ -141,3 +151,216 @@ def test_departments_and_the_registry_must_agree(house):
     assert "departments.yaml:2: expected a folder departments/gone, found none" in found
     assert "departments.yaml:None: expected an entry of department 'department_for_deploying', found none" in found
     assert not [line for line in found if "entry of department 'department_template'" in line]
+
+
+CODE = """
+from airnub_cli.compile.workspace_check import without_schemas
+from airnub_prefect.settings import StageSettings
+from datetime import date
+from prefect import flow
+from prefect.exceptions import ParameterTypeError
+from typing import Annotated, Any
+import threading
+
+def left_out(function):
+    return not flow(function).parameters.properties
+
+class Settings(StageSettings, department="d", stage="s"):
+    days: int = 1
+
+def simple(settings: Settings | None = None, force: bool = False, day: str = "monday"): ...
+def nested(sources: list[str] | None = None, since: date | None = None, limits: dict[str, int] | None = None): ...
+def locks(locks: list[threading.Lock] = None): ...
+def reserved(_days: int = 1): ...
+def odd(lock: threading.Lock = None): ...
+def unknown(thing: "Nowhere"): ...
+def bare(thing): ...
+
+assert not left_out(simple)
+without_schemas()
+assert left_out(simple)
+assert left_out(nested)
+assert flow(simple).name == "simple"
+assert flow(nested).validate_parameters({"sources": ("a",), "limits": {"a": "1"}}) == {
+    "sources": ["a"], "since": None, "limits": {"a": 1}
+}
+try:
+    flow(nested).validate_parameters({"sources": 1})
+except ParameterTypeError as error:
+    assert "sources" in str(error)
+else:
+    raise AssertionError
+try:
+    flow(reserved)
+except ValueError as error:
+    assert "not compatible" in str(error)
+else:
+    raise AssertionError
+for one in (odd, locks, unknown, bare):
+    try:
+        assert not left_out(one)
+    except NameError:
+        pass  # what Prefect says of it
+"""
+
+
+def test_what_is_left_out():
+    """Of plain types and models, for which a schema can be made; of all others it is made, as Prefect makes it."""
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+COPY = "copied_department"
+
+
+@pytest.fixture
+def copies(house, monkeypatch):
+    """The department of the house, and ten more of which nothing is imported yet."""
+    source = house.root / "departments" / "department_for_deploying"
+    package = Path(__file__).parents[1] / "importable" / "department_for_deploying"
+    registry = (house.root / "configs/departments.yaml").read_text()
+    for number in range(10):
+        name = f"{COPY}_{number}"
+        folder = house.root / "departments" / name
+        shutil.copytree(source, folder)
+        shutil.copytree(package, folder / "src" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for path in folder.rglob("*"):
+            if path.is_file():
+                text = path.read_text().replace("department_for_deploying", name)
+                text = text.replace("department-for-deploying", name.replace("_", "-"))
+                path.write_text(text.replace("second-after-first", f"second-after-first-{number}"))
+        monkeypatch.syspath_prepend(folder / "src")
+        registry += f"  - {{id: {name}, display_name: D, owner: team-one, contacts: [a@b.org], status: active}}\n"
+    house.write("configs/departments.yaml", registry)
+    yield house
+    for name in [one for one in sys.modules if one.startswith(COPY)]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def cache(tmp_path_factory):
+    return Cache(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Names of departments that were judged."""
+    names = []
+    before = workspace_check._judge
+    monkeypatch.setattr(workspace_check, "_judge", lambda member: names.append(member.module) or before(member))
+    return names
+
+
+def check(house, cache):
+    return check_deployments(house.workspace, {}, cache)
+
+
+def test_what_was_right_is_not_imported_again(house, cache, judged):
+    """The deployments and their stages are known."""
+    first, second = check(house, cache), check(house, cache)
+    assert first.mistakes == second.mistakes == []
+    assert judged == ["department_for_deploying"]
+    assert [one.value for one in first.entries()] == [one.value for one in second.entries()]
+    assert first.sources[0].stages == second.sources[0].stages == {
+        "department_for_deploying.flows.first": "first",
+        "department_for_deploying.flows.second": "second",
+    }  # fmt: skip
+
+
+def test_the_compiled_text_is_the_same(house, cache):
+    """With what is remembered, and without."""
+    for name in ("local", "far"):
+        texts = [
+            compile_environment(house.workspace, name, cache=one, digest=lambda _: "ab" * 16)
+            for one in (NO_CACHE, cache, cache)
+        ]
+        assert texts[0] == texts[1] == texts[2]
+
+
+def test_a_file_that_changed_is_judged(house, cache, judged):
+    """And what was before is still known."""
+    check(house, cache)
+    before = house.deployments.read_text()
+    house.change("The first one.", "Another one.")
+    check(house, cache)
+    house.deployments.write_text(before)
+    check(house, cache)
+    assert len(judged) == 2
+
+
+def test_job_variables_of_an_edited_department_are_known(house, cache, judged, monkeypatch):
+    """With its image alone they are those of most departments: Prefect's worker for Docker is not imported."""
+    monkeypatch.setattr(pools, "_RIGHT", set())
+    assert check(house, cache).mistakes == []
+    house.change("The first one.", "Another one.")
+    monkeypatch.setattr(pools, "_RIGHT", set())  # as in the next process
+    monkeypatch.setattr(pools, "_wrong_defaults", lambda *_: pytest.fail("checked again"))
+    assert check(house, cache).mistakes == []
+    assert len(judged) == 2
+
+
+def test_what_is_wrong_is_looked_at_again(house, cache, judged):
+    """Its reason may be gone without any change of a file."""
+    house.change("flows.second", "flows.gone")
+    first = check(house, cache).mistakes
+    assert first
+    assert check(house, cache).mistakes == first
+    assert len(judged) == 2
+
+
+def test_what_is_around_a_department_is_looked_at_each_time(house, cache, judged):
+    """The registry, pools and other departments decide nothing that is remembered."""
+    check(house, cache)
+    house.change("team-one", "team-two", "configs/departments.yaml")
+    (house.root / "infra/work-pools/pool-one.yaml").unlink()
+    with_cache, without = check(house, cache), check(house, NO_CACHE)
+    assert len(with_cache.mistakes) == 2
+    assert with_cache.mistakes == without.mistakes
+    assert with_cache.sources[0].registered.owner == "team-two"
+    assert judged == ["department_for_deploying"] * 2  # the first time, and without memory
+
+
+def test_placeholders_are_looked_at_each_time(house, cache):
+    """With the line, though the file was not read for anything else."""
+    house.change("pull: []", "build: [{airnub_prefect.steps.require_environment: {names: [PLACE]}}]\npull: []")
+    house.change("The first one.", "'{{ $PLACE }}'")
+    assert check_deployments(house.workspace, {"PLACE": "here"}, cache).mistakes == []
+    [told] = check_deployments(house.workspace, {}, cache).mistakes
+    assert told.line == 5
+    assert "PLACE is not set in the environment" in told.message
+
+
+def test_many_departments(copies, cache):
+    """Imported by processes: nothing of them is left here, and what is wrong is told as without."""
+    if not can_fork():
+        pytest.skip("nothing is forked beside threads, which other tests have left")
+    broken = f"{COPY}_3"
+    copies.write(f"departments/{broken}/src/{broken}/flows.py", "raise ValueError('no such luck')\n")
+    apart = check(copies, cache)
+    assert _imported() == set()
+    assert len(apart.mistakes) == 2
+    for one, name in zip(apart.mistakes, ("first", "second"), strict=True):
+        told = f"expected an importable flow, found '{broken}.flows.{name}': importing {broken}.flows raises ValueError"
+        assert told in one.message
+    again = check(copies, cache)
+    assert _imported() == {broken}
+    members = sorted(copies.workspace.members.values(), key=lambda member: member.module)
+    here = [workspace_check._judge(member) for member in members if member.kind == "department"]
+    for one, other, judgement in zip(apart.sources, again.sources, here, strict=True):
+        assert one.value == other.value == judgement.file.value
+        assert one.mistakes == other.mistakes == judgement.mistakes
+        assert one.flows == other.flows == judgement.flows
+        assert one.stages == other.stages == judgement.stages
+
+
+def _imported():
+    return {name.partition(".")[0] for name in sys.modules if name.startswith(COPY)}
+
+
+def test_nobody_is_registered_for_what_is_remembered(house, cache):
+    """It is the same for a checkout beside it."""
+    registry = load_registry(house.root)
+    for _ in range(2):
+        workspace = Workspace.around(house.root)
+        [source] = workspace_check.judged_sources(workspace, registry, cache, Fingerprints(workspace))
+        assert source.registered is registry.departments[0]

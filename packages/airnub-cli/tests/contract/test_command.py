@@ -103,7 +103,7 @@ def test_a_wrong_name(shop):
     ("path", "old", "new", "expected"),
     [
         (CONTRACT, "receipt: int64", "receipt: int65", f"{CONTRACT}:6: fields.receipt"),
-        (CONTRACT, "DATASETS", "NOTHING", "expected what is published at shop.datasets:NOTHING, found: AttributeError"),
+        (CONTRACT, "DATASETS", "NOTHING", "expected the publication at shop.datasets:NOTHING, found: AttributeError"),
         ("departments/shop/src/shop/datasets.py", "from airnub_core", "from gone_away", "ModuleNotFoundError"),
         ("configs/departments.yaml", "owner", "ownr", "configs/departments.yaml:5: "),
         ("configs/variables/shop/processing.yaml", "store:", "store: [", "processing.yaml"),

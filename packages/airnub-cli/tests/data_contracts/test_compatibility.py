@@ -253,7 +253,7 @@ def test_a_longer_key_in_the_code(publishing):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("DATASETS", "NOTHING", "expected what is published at alpha_dept.datasets:NOTHING, found: AttributeError"),
+        ("DATASETS", "NOTHING", "expected the publication at alpha_dept.datasets:NOTHING, found: AttributeError"),
         ("alpha_dept.datasets", "alpha_dept.data", "found: ModuleNotFoundError"),
         ("alpha_dept.datasets", "beta_dept.settings", "expected code of alpha_dept, found beta_dept.settings:DATASETS"),
         (
@@ -290,7 +290,7 @@ def test_code_that_raises(publishing):
     publishing.change(CODE, "return ContractSchema", "raise ZeroDivisionError; ContractSchema")
     [told] = wrong(publishing)
     assert told.startswith(
-        f"{CONTRACT}:3: expected what is published at alpha_dept.datasets:DATASETS, found: ZeroDivision"
+        f"{CONTRACT}:3: expected the publication at alpha_dept.datasets:DATASETS, found: ZeroDivision"
     )
 
 
@@ -401,7 +401,7 @@ def test_checks_that_are_tighter_than_promised(checking):
             "on_fail: block}, found {check: row_count, minimum: 100, on_f",
             11,
         ),
-        ('"row_count": Row', '"rows": Fresh', 11, "expected what is published", None),
+        ('"row_count": Row', '"rows": Fresh', 11, "expected the publication", None),
         (
             'within = "36h"',
             'within = "2d"',

@@ -2,7 +2,6 @@
 
 import pytest
 
-from airnub_cli.check.report import CheckWarning, mistakes_in
 from airnub_cli.data_contracts.compatibility import check_data_contracts
 from airnub_cli.data_contracts.dataset_usage import check_cycles, check_dataset_inputs, check_parquet_paths
 from airnub_cli.data_contracts.publications import read_publications, with_code
@@ -113,8 +112,7 @@ def test_a_reader_by_path_is_named(publishing, line):
     message = f"beta_dept reads rain.parquet by its path, expected {SCAN}; {LATER}"
     assert warnings(publishing) == [f"{REPORT}:5: warning: {message}"]
     found = list(check_data_contracts(publishing.workspace))
-    assert [type(one) for one in found] == [CheckWarning]
-    assert mistakes_in(found) == []
+    assert [one.is_warning for one in found] == [True]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from airnub_cli.dev.postgresql import MACHINE, Cluster, Programs
-from airnub_cli.dev.process_tree import tree
 from airnub_cli.dev.services import RunningService, Service, Services
 from airnub_cli.dev.state import StateFolder
+from airnub_cli.subprocesses import process_tree
 
 
 @pytest.fixture
@@ -148,16 +148,16 @@ def stopped(tmp_path, code, *, at_once=False, patience=1.0):
         now = asyncio.Event()
         if at_once:
             now.set()
-        known = tree(running.pid)
+        known = process_tree(running.pid)
         began = time.monotonic()
         await running.stop(now)
         return time.monotonic() - began, known
 
     seconds, known = asyncio.run(run())
     deadline = time.monotonic() + 5
-    while tree(*known) and time.monotonic() < deadline:
+    while process_tree(*known) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert tree(*known) == set()
+    assert process_tree(*known) == set()
     return seconds
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
 from airnub_cli.doctor import command
-from airnub_cli.doctor.tools import fine, missing, odd
+from airnub_cli.doctor.machine import fine, missing, odd
 
 
 def run(monkeypatch, checkout, findings, *arguments):

@@ -94,7 +94,7 @@ def test_what_is_missing_is_built_in_one_go(build, engine):
     """All of it, and the second time nothing."""
     assert set(build().values()) == {("build", "there is no such image")}
     assert engine.baked == [["department-template", "prefect", "project-alpha"]]
-    assert set(build().values()) == {("keep", "built from the same")}
+    assert set(build().values()) == {("keep", "its inputs are the same")}
     assert len(engine.baked) == 1
 
 
@@ -118,21 +118,27 @@ def test_an_image_of_compose_does_not_say_what_it_was_built_from(build, engine):
 def test_a_registry_is_asked_by_content(build, engine, workspace):
     """What it has is never built again, also when it is what was there before an edit and its taking back."""
     names = {"registry": "registry.example/airnub", "push": True}
-    assert set(build(**names).values()) == {("build", "its registry does not have it")}
+    assert set(build(**names).values()) == {("build", "the registry does not have it")}
     module = workspace.root / "departments" / "project_alpha" / "src" / "module.py"
     before = module.read_text()
     module.write_text("ANSWER = 43\n")
     assert build(**names)["project-alpha"][0] == "build"
     module.write_text(before)
-    assert set(build(**names).values()) == {("keep", "its registry has it")}
+    assert set(build(**names).values()) == {("keep", "the registry has it")}
     assert engine.local == {}
 
 
 def test_without_pushing_the_registry_is_not_asked(build):
     """Which the reason says."""
     names = {"registry": "registry.example/airnub"}
-    assert build(**names)["prefect"] == ("build", "there is no such image; its registry was not asked, --push does")
-    assert build(**names)["prefect"] == ("keep", "built from the same; its registry was not asked, --push does")
+    assert build(**names)["prefect"] == (
+        "build",
+        "there is no such image; --push looks in the registry instead",
+    )
+    assert build(**names)["prefect"] == (
+        "keep",
+        "its inputs are the same; --push looks in the registry instead",
+    )
 
 
 def test_what_is_built_on_is_what_was_looked_up(build, engine):

@@ -56,7 +56,7 @@ def test_an_image_that_was_built_here_has_no_digest(docker):
     bases = DockerBases(registry=True)
     assert (bases(PYTHON).identity, bases(PYTHON).pinned) == (f"{PYTHON} sha256:1", PYTHON)
     [doubt] = bases.doubts
-    assert "its id on this machine counts" in doubt
+    assert "its local id is used instead" in doubt
     assert f"pin it as {PYTHON}@sha256:…" in doubt
 
 
@@ -67,7 +67,7 @@ def test_nobody_knows(docker, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     bases = DockerBases(registry=True)
     assert bases(PYTHON).identity == PYTHON
-    assert "its name alone counts" in bases.doubts[0]
+    assert "its name is used instead" in bases.doubts[0]
 
 
 def test_what_is_pinned_needs_nobody(docker):
@@ -124,7 +124,7 @@ def test_what_a_registry_says(docker_says):
     """It has it, it has not, or it cannot be asked: three things."""
     assert docker_says("{}").pushed("r/x:1")
     assert not docker_says(stderr="manifest unknown", status=1).pushed("r/x:1")
-    with pytest.raises(EngineError, match=r"expected the registry of r/x:1 to say .* found: unauthorized"):
+    with pytest.raises(EngineError, match=r"expected an answer of the registry about r/x:1, found: unauthorized"):
         docker_says(stderr="unauthorized", status=1).pushed("r/x:1")
 
 

@@ -61,6 +61,16 @@ def test_an_invalid_name_is_refused_with_its_reason(house, name, reason):
     assert reason in str(error.value)
 
 
+def test_a_command_left_by_a_removed_department_is_explained(house, monkeypatch, tmp_path):
+    """The message has the command that removes it."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/zoo").touch(0o755)
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(WorkspaceError, match="remove the command of a department that no longer exists: uv sync"):
+        check_name(house, "zoo")
+
+
 @pytest.mark.parametrize(
     ("place", "reason"),
     [

@@ -16,6 +16,7 @@ errors         all errors, in one hierarchy
 contracts      data contracts, without polars
 concurrency    task groups, threads that are awaited on cancellation, ordered results of a pool
 tolerance      tolerated failures, a number or a share
+strict_model   base of settings and contracts: unknown keys are errors
 sample_site    a small web site on loopback, for demos and tests
 moved          modules and names of the previous version
 

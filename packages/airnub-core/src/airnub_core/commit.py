@@ -8,7 +8,7 @@ records the withdrawal, and the index notes that the store has it. If a process 
 `store reindex` does the rest. `store forget` withdraws in the same steps.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from time import monotonic
 
@@ -237,23 +237,24 @@ class CommitQueue:
         """Whether something could not be committed; `close` raises why."""
         return self._thread.error is not None
 
-    def add(self, response: Response) -> None:
-        """Add the response of a request; an error is reported at once, unless the URL may be withdrawn for it."""
-        request, error = response.request, response.error
-        item = self._items[request.number]
-        if error is not None and not item.withdraws:
-            url = redact_url(item.url)
-            failed = Outcome(item.source, Status.FAILED, url=url, attempts=error.attempts, error=error)
-            self.report([request.number], [failed])
-            return
-        if not self._responses and not self._unavailable:
-            self._since = monotonic()
-        if error is not None:
-            self._unavailable.append(response)
-            return
-        self._responses.append(response)
-        if response.staged is not None:
-            self._bytes += response.staged.size
+    def add(self, responses: Iterable[Response]) -> None:
+        """Add responses; an error is reported at once, unless the URL may be withdrawn for it."""
+        for response in responses:
+            number, error = response.request.number, response.error
+            item = self._items[number]
+            if error is not None and not item.withdraws:
+                url = redact_url(item.url)
+                failed = Outcome(item.source, Status.FAILED, url=url, attempts=error.attempts, error=error)
+                self.report([number], [failed])
+                continue
+            if not self._responses and not self._unavailable:
+                self._since = monotonic()
+            if error is not None:
+                self._unavailable.append(response)
+                continue
+            self._responses.append(response)
+            if response.staged is not None:
+                self._bytes += response.staged.size
 
     def report(self, places: Sequence[int], outcomes: Sequence[Outcome | None]) -> None:
         """Record and report outcomes of the items at these places; `None` for an outcome that is not final."""

@@ -8,7 +8,7 @@ from sys import intern
 from time import monotonic
 
 from airnub_core.http.limits import Limits
-from airnub_core.http.request import Request
+from airnub_core.http.request import Request, Response
 from airnub_core.http.settings import NetworkSettings
 from airnub_core.http.url import host_of
 from airnub_core.http.worker_pool import WorkerPool
@@ -150,14 +150,17 @@ class Dispatcher:
             self._pool.close()
         return done
 
-    def back(self, request: Request) -> None:
-        """Take a request that has its response out of flight."""
-        self._in_flight[self._hosts[request.number]] -= 1
-        del self._out[request.number]
+    def back(self, responses: Iterable[Response]) -> None:
+        """Take requests that have their responses out of flight.
 
-    def failed(self, url_digest: str) -> None:
-        """Release this lease with the next `dispatch`, so that a different worker can retry the URL."""
-        self._failed.append(url_digest)
+        The leases of failed ones are released with the next `dispatch`, so that a different worker can retry the URLs.
+        """
+        for response in responses:
+            place = response.request.number
+            self._in_flight[self._hosts[place]] -= 1
+            digest = self._out.pop(place)
+            if response.error is not None:
+                self._failed.append(digest)
 
     def release(self) -> None:
         """Release all leases at the end of the run."""

@@ -110,16 +110,10 @@ class Downloads:
 
 def _take(packet: Sequence[Result], dispatcher: Dispatcher, commits: CommitQueue) -> IngestError | None:
     """Add results to the commit queue; returns the first error that keeps the store from being written, if any."""
-    broken: IngestError | None = None
-    for result in packet:
-        if not isinstance(result, Response):
-            broken = broken or result
-            continue
-        dispatcher.back(result.request)
-        if result.error is not None:
-            dispatcher.failed(result.request.url_digest)
-        commits.add(result)
-    return broken
+    responses = [result for result in packet if isinstance(result, Response)]
+    dispatcher.back(responses)
+    commits.add(responses)
+    return next((result for result in packet if not isinstance(result, Response)), None)
 
 
 def _processes_for(items: Sequence[Item], network: NetworkSettings) -> int:

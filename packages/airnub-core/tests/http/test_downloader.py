@@ -203,7 +203,7 @@ def test_what_was_parked_outlives_a_stop(running, packets, job, server, partials
     """In whatever moment it comes: while the partial file is looked at, too."""
     url = server.url("cut", size=40 * MIB, sent=2 * MIB, times=100)
     with running() as downloader:
-        downloader.add([job(url, 1)])
+        downloader.add([job(url, 1, stall_timeout=30)])
     [parked] = partials
     for number in range(10):
         with running(prefix="bcdefghijk"[number]) as downloader:

@@ -179,9 +179,9 @@ class Unique(Check):
                     some, more = None, 0  # hash collision of different values
             repeated += more
         if some is None or some.is_empty():
-            return Finding(True, "no repeated value", 0, "rows too many")
-        text = f"{repeated:,} rows too many, such as {_example(some.row(0), self.columns)}"
-        return Finding(False, text, repeated, "rows too many")
+            return Finding(True, "no repeated value", 0, "duplicate rows")
+        text = f"{repeated:,} duplicate rows, such as {_example(some.row(0), self.columns)}"
+        return Finding(False, text, repeated, "duplicate rows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +249,7 @@ class RowCountChange(Check):
         shrink = self.max_shrink is None or tolerates(self.max_shrink, max(before - rows.total, 0), before)
         growth = self.max_growth is None or tolerates(self.max_growth, max(rows.total - before, 0), before)
         found = f"{rows.total:,} rows, and {before:,} in the median of {len(earlier)} versions"
-        return Finding(shrink and growth, found, round((rows.total - before) / before * 100, 3), "% of the median")
+        return Finding(shrink and growth, found, round((rows.total - before) / before * 100, 3), "% change")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,9 +329,9 @@ class Reference(Check):
         first = (pl.col(name).first().alias(str(place)) for place, name in enumerate(self.columns, 1))
         count, *some = lost.select(pl.len().alias("0"), *first).collect(engine="streaming").row(0)
         if not count:
-            return Finding(True, "no value that is missing there", 0, "rows without one")
-        found = f"{count:,} rows without one, such as {_example(some, self.columns)}"
-        return Finding(False, found, count, "rows without one")
+            return Finding(True, "a match for every value", 0, "rows without a match")
+        found = f"{count:,} rows without a match, such as {_example(some, self.columns)}"
+        return Finding(False, found, count, "rows without a match")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,20 +358,20 @@ class Expression(Check):
     def judge(self, rows: CheckedRows) -> Finding:
         [holds] = rows.values
         if holds:
-            return Finding(True, "it true", 0, "rows where it is not true")
+            return Finding(True, "true", 0, "failing rows")
         more = [self.expression.len().alias("length"), pl.len().alias("rows")]
         if holds is not None:
             more.append(self.expression.not_().sum().alias("wrong"))
         length, count, *wrong = rows.rows.select(more).collect(engine="streaming").row(0)
         if length == 1 and count != 1:
-            return Finding(False, "null" if holds is None else "that it is false")
+            return Finding(False, "null" if holds is None else "false")
         if not wrong:
-            return Finding(True, "it true or null", 0, "rows where it is not true")
+            return Finding(True, "true or null for every row", 0, "failing rows")
         names = list(dict.fromkeys(self.expression.meta.root_names()))
         some = rows.rows.filter(self.expression.not_()).select(names).head(1).collect(engine="streaming")
         example = f", such as {_example(some.row(0), names)}" if names and len(some) else ""
-        found = f"{wrong[0]:,} of {count:,} rows where it is not{example}"
-        return Finding(False, found, wrong[0], "rows where it is not true")
+        found = f"{wrong[0]:,} of {count:,} rows for which it is false{example}"
+        return Finding(False, found, wrong[0], "failing rows")
 
 
 @dataclass(frozen=True, kw_only=True)

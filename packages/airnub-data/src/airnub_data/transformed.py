@@ -121,7 +121,7 @@ class TransformedRows:
             raise DatasetError(
                 self._dataset.stem,
                 f"expected one row for each {', '.join(key)}, found {count:,} rows with {example} and "
-                f"{len(hashes) - hashes.n_unique():,} rows too many in all; nothing was committed. Have `transform` "
+                f"{len(hashes) - hashes.n_unique():,} duplicate rows in all; nothing was committed. Have `transform` "
                 "give one row a key, such as by group_by or unique, or correct the input whose rows repeat",
             )
 

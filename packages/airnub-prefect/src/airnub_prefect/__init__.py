@@ -10,8 +10,8 @@ deploying).
 
 Results of a run: `artifacts`, `progress`, `plot`, `check_report`, `assets`, `events` and `stale_datasets`.
 
-Runs: `command` (the command of departments), `session`, `embedded` (a private server), `api_url`, `import_check` (every
-flow, when an image is built), `testing` (fixtures).
+Runs: `command` (the command of departments), `exit_codes` (of all commands), `session`, `embedded` (a private server),
+`api_url`, `image_check` (every flow, when an image is built), `testing` (fixtures).
 
 Workers and server: `worker` (its drain, Docker, metrics), `lease_storage`, `server_database`, `json_logs`, `disk`.
 

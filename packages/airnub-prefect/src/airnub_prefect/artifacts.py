@@ -34,9 +34,15 @@ def artifact_key(*words: str) -> str:
 
 
 def item_rows(report: Report) -> list[dict[str, Any]]:
-    """Rows of the table of items: every failure first, then up to `MAX_OTHERS` others."""
+    """Rows of the table of items: every failure first, then up to `MAX_OTHERS` others.
+
+    All rows have the same columns: downloads have a URL and a manifest, datasets have row counts.
+    """
     others = [outcome for outcome in report.outcomes if outcome.kind is not Status.FAILED]
-    return [_row(outcome) for outcome in (*report.failed, *others[:MAX_OTHERS])]
+    with_rows = any(outcome.rows is not None or outcome.quarantined for outcome in report.outcomes)
+    with_urls = any(outcome.url is not None for outcome in report.outcomes)
+    shown = (*report.failed, *others[:MAX_OTHERS])
+    return [_row(outcome, with_rows=with_rows, with_urls=with_urls) for outcome in shown]
 
 
 async def publish_items(key: str, report: Report, stage: str) -> None:
@@ -121,19 +127,14 @@ async def _update(artifact: UUID, progress: BatchProgress | ShareProgress) -> No
             await aupdate_progress_artifact(artifact, shown)
 
 
-def _row(outcome: Outcome) -> dict[str, Any]:
+def _row(outcome: Outcome, *, with_rows: bool, with_urls: bool) -> dict[str, Any]:
+    # The server's page shows about five columns without scrolling, so those that people look for come first.
     row: dict[str, Any] = {
         "source": outcome.source,
         "outcome": outcome.kind.value,
         "error": None if outcome.error is None else _error_text(outcome.error, outcome.url),
-        "url": outcome.url,
-        "size": outcome.size,
-        "attempts": outcome.attempts,
-        "retry may help": None if outcome.error is None else outcome.error.transient,
-        "path": outcome.path,
-        "manifest": outcome.manifest,
     }
-    if outcome.rows is not None or outcome.quarantined:
+    if with_rows:
         row |= {
             "rows in": outcome.rows_read,
             "rows": outcome.rows,
@@ -141,6 +142,16 @@ def _row(outcome: Outcome) -> dict[str, Any]:
             "superseded": outcome.superseded,
             "seconds": outcome.seconds,
         }
+    if with_urls:
+        row["url"] = outcome.url
+    row |= {
+        "size": outcome.size,
+        "attempts": outcome.attempts,
+        "retry may help": None if outcome.error is None else outcome.error.transient,
+        "path": outcome.path,
+    }
+    if with_urls:
+        row["manifest"] = outcome.manifest
     return row
 
 

@@ -100,7 +100,7 @@ def _panels(dataset: str, shown: Sequence[_Shown]) -> list[Panel]:
         unit = next((check.unit for check in reversed(found) if check is not None and check.unit), newest.unit)
         # The count of rows has a panel already.
         if unit is not None and unit != "rows":
-            panels.append(Panel(f"{dataset}: {name} ({unit})", points))
+            panels.append(Panel(f"{dataset}: {name}", points, unit))
     return panels
 
 

@@ -19,7 +19,7 @@ from airnub_prefect.artifacts import artifact_key, share_progress
 from airnub_prefect.assets import emit_dataset_asset
 from airnub_prefect.blocks import local_folder, locate, read_address
 from airnub_prefect.check_report import VERSIONS, publish_checks
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ArgumentError, ConfigurationError
 from airnub_prefect.events import DatasetUpdated, emit_dataset_checked, emit_dataset_updated, is_within_pipeline
 from airnub_prefect.paths import data_path, variable_of
 from airnub_prefect.progress import BatchProgress
@@ -92,7 +92,7 @@ async def make_datasets(
         The outcome of each dataset. A failure stops no other dataset.
 
     Raises:
-        ConfigurationError: `accept` has an unknown dataset, or `sources` a source that no dataset reads; nothing was
+        ArgumentError: `accept` has an unknown dataset, or `sources` a source that no dataset reads; nothing was
             made.
         StoreError: the record of the last runs cannot be read or written.
     """
@@ -102,7 +102,7 @@ async def make_datasets(
     declared = by_name(*settings.declared().values())
     for name in accept:
         if name not in declared:
-            raise ConfigurationError.of("accept", f"unknown dataset {name!r}; {nearest_or_all(name, declared)}")
+            raise ArgumentError.of("accept", f"unknown dataset {name!r}; {nearest_or_all(name, declared)}")
     read_from = {name: dataset.sources for name, dataset in declared.items()}
     if not is_within_pipeline():  # in a pipeline the ingestion checks the names, and not every source has a dataset
         check_names("source", sources or (), {source for of_one in read_from.values() for source in of_one})

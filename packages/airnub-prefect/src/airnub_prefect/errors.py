@@ -21,14 +21,17 @@ NAMED_FAILURES = 20
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One error in a configuration, with file or setting and line; `line` counts from 1, `None` where there is none."""
+    """An error or a warning, with file or setting and line; `line` counts from 1, `None` if there is none."""
 
     where: str
     line: int | None
     message: str
+    is_warning: bool = False
+    """Whether it is probably unfinished, but may be intended: it fails no command."""
 
     def __str__(self) -> str:
-        return f"{self.where}:{self.line}: {self.message}" if self.line else f"{self.where}: {self.message}"
+        place = f"{self.where}:{self.line}" if self.line else self.where
+        return f"{place}: warning: {self.message}" if self.is_warning else f"{place}: {self.message}"
 
 
 class ConfigurationError(Exception):
@@ -47,7 +50,11 @@ class ConfigurationError(Exception):
         return "\n".join(map(str, self.mistakes))
 
 
-class UnknownNameError(ConfigurationError):
+class ArgumentError(ConfigurationError):
+    """An argument of a command, or a parameter of a run, is invalid; nothing was done."""
+
+
+class UnknownNameError(ArgumentError):
     """A run has a name that its settings do not have; in a pipeline, later stages are not run either."""
 
 
@@ -69,9 +76,10 @@ class StageFailedError(Exception):
         """The number of failed items, and whether a retry may help, without their names."""
         failed = self.report.failed
         transient = sum(outcome.error is not None and outcome.error.transient for outcome in failed)
-        advice = f"{transient} of them may succeed in another run" if transient else "another run alone will not help"
+        advice = f"{transient} of them may succeed in another run" if transient else "a retry will not help"
         head = f"{self.stage}: {len(failed)} of {len(self.report.outcomes)} items failed, tolerated: {self.tolerated}"
-        return f"{head}; {advice}; the others are stored"
+        others = "; the others are stored" if len(failed) < len(self.report.outcomes) else ""
+        return f"{head}; {advice}{others}"
 
     def __str__(self) -> str:
         failed = self.report.failed

@@ -73,17 +73,19 @@ def table_rows(result: Cleanup) -> Sequence[dict[str, object]]:
     rows: list[dict[str, object]] = [
         {
             "what": one.what,
-            "place": one.place,
             "files": one.files,
             "bytes": one.size,
             "removed files": one.removed_files,
             "removed bytes": one.removed_size,
+            # Last, since long paths would push the numbers out of the server's page.
+            "place": one.place,
         }
         for one in result.kept
     ]
-    for one in result.disks:
-        used = f"disk, {one.used:.0%} used, bytes free"
-        rows.append({"what": used, "place": one.place, "bytes": one.free})
+    rows += [
+        {"what": f"free space (disk {one.used:.0%} used)", "bytes": one.free, "place": one.place}
+        for one in result.disks
+    ]
     return rows
 
 

@@ -10,8 +10,8 @@ WIDTH, HEIGHT = 380, 150
 _COLUMNS = 2
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 14, 34, 24
 _GOOD, _BAD, _LINE = "#2563eb", "#dc2626", "#94a3b8"
-_LONGEST_TITLE = 52
-"""Maximum characters of a title in the width of a panel."""
+_LONGEST_TITLE = 56
+"""Maximum characters of a title with its unit in the width of a panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,19 @@ class Panel:
 
     title: str
     points: Sequence[Point]
+    unit: str = ""
+    """Unit of the values; shown after the title, and never cut."""
+
+    @property
+    def heading(self) -> str:
+        """The title with its unit, cut to the width of a panel.
+
+        >>> Panel("sales: " + "a" * 60, [], "hours").heading
+        'sales: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… (hours)'
+        """
+        unit = f" ({self.unit})" if self.unit else ""
+        longest = _LONGEST_TITLE - len(unit)
+        return (self.title if len(self.title) <= longest else f"{self.title[: longest - 1]}…") + unit
 
 
 def svg(panels: Sequence[Panel]) -> str:
@@ -56,8 +69,7 @@ def svg(panels: Sequence[Panel]) -> str:
 
 def _panel(panel: Panel) -> str:
     values = [point.value for point in panel.points if point.value is not None]
-    title = panel.title if len(panel.title) <= _LONGEST_TITLE else f"{panel.title[: _LONGEST_TITLE - 1]}…"
-    parts = [_text(_LEFT, 18, title, size=12)]
+    parts = [_text(_RIGHT, 18, panel.heading, size=12)]
     if not values:
         return "".join([*parts, _text(_LEFT, HEIGHT / 2, "no values")])
     low, high = min(values), max(values)

@@ -3,23 +3,20 @@
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, Field, PlainSerializer
 
 from airnub_common import MASK, redact_url
 from airnub_core.sources.base import SecretReference
+from airnub_core.strict_model import StrictModel
 
 
-class _Reference(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StoreBlock(_Reference):
+class StoreBlock(StrictModel):
     """A reference to the Prefect block with location and credentials of a store in object storage."""
 
     block: Annotated[str, Field(pattern=r"^(s3-bucket|remote-file-system)/[a-z0-9][a-z0-9-]*$")]
 
 
-class IndexBlock(_Reference):
+class IndexBlock(StrictModel):
     """A reference to the Prefect Secret block with the URL of an index."""
 
     block: SecretReference

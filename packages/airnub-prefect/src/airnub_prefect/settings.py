@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     PrivateAttr,
     ValidationError,
     model_validator,
@@ -20,6 +18,7 @@ from airnub_common import redact_text
 from airnub_core import ApiSource, FileSource, NetworkSettings
 from airnub_core.contracts.limits import DatasetLimits
 from airnub_core.sources.base import Source
+from airnub_core.strict_model import StrictModel
 from airnub_core.tolerance import Tolerance
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.moved import MOVED
@@ -34,13 +33,11 @@ if TYPE_CHECKING:
 SourceT = TypeVar("SourceT", bound=Source)
 
 
-class StageSettings(BaseModel):
+class StageSettings(StrictModel):
     """Settings of a stage. A subclass names department and stage:
 
     class IngestionSettings(StageSettings, department="project_alpha", stage="ingestion"): ...
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     department: ClassVar[str]
     stage: ClassVar[str]
@@ -74,10 +71,8 @@ class StageSettings(BaseModel):
         return cls.__module__.partition(".")[0]
 
 
-class StoreConfig(BaseModel):
+class StoreConfig(StrictModel):
     """Configuration of a store and its index; `blocks.locate` returns its `StoreLocation`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     store: Folder | StoreBlock
     """A folder, absolute or below the data root; or a block of object storage: `{block: s3-bucket/NAME}`."""
@@ -198,10 +193,8 @@ class SourceSettings(StoreSettings):
                     yield category, position, entry
 
 
-class DatasetsConfig(BaseModel):
+class DatasetsConfig(StrictModel):
     """Configuration of the location of datasets; `datasets.locate_datasets` returns its `Location`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     datasets: Folder | StoreBlock
     """A folder, absolute or below the data root; or object storage, by a block: `{block: s3-bucket/NAME}`."""

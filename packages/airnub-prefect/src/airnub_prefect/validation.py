@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from airnub_common import redact_text, redact_url
@@ -26,12 +26,6 @@ _MAPPING_TYPES = {"model_type", "dict_type", "model_attributes_type", "mapping_t
 # A token in place of its name must not reach a log.
 _SECRET_NAMES = re.compile(r"auth|header|param|secret|token|passw|credential|key", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"[^\s/@:]+:(?!//)[^\s@]+@")
-
-
-class StrictModel(BaseModel):
-    """Base of models of files that people write: unknown keys are errors, and instances are immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def load_yaml(kind: type[Model], path: Path) -> Model:

@@ -66,7 +66,7 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigurationError.of(shown, f"expected a YAML file in UTF-8, found: {reason}") from None
     file = YamlFile(shown)
     try:
-        loader, node = _parsed(text)
+        loader, node = parsed_yaml(text)
         file.value = None if node is None else _Reader(loader, file).value(node, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -87,8 +87,8 @@ def read_yaml(path: Path) -> YamlFile:
     return file
 
 
-def _parsed(text: str) -> tuple[Any, Any]:
-    """The loader and the root node of a text.
+def parsed_yaml(text: str) -> tuple[Any, Any]:
+    """Parse a text; returns the loader and the root node.
 
     libyaml takes a tenth of the time; if it fails, PyYAML's own parser gives the error message that users know.
     """

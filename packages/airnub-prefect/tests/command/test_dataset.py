@@ -66,6 +66,14 @@ def test_a_folder_that_does_not_exist(invoke, tmp_path):
     assert "--datasets: expected a folder of datasets, found none at" in err
 
 
+def test_an_unknown_dataset(invoke, made):
+    """It is an error in the command, and not in the configuration."""
+    made(a=b"1,2\n")
+    status, out, err = invoke("quarantine", "order")
+    assert (status, out) == (2, "")
+    assert err == "NAME: expected a dataset of the department, found 'order'; did you mean 'orders'?\n"
+
+
 def test_show(invoke, made, fill_store, tmp_path):
     """The output has the declaration, the version, and what the next run would do."""
     assert "next run      fails: expected a content store in " in invoke("show", "orders")[1]

@@ -35,6 +35,14 @@ def test_help_has_an_example(invoke, words):
     assert f"Example: uv run department-for-tests {' '.join(words)}" in answer.stdout
 
 
+@pytest.mark.parametrize("words", [(), ("store",), ("dataset",)], ids=" ".join)
+def test_the_list_of_commands_is_complete(invoke, words):
+    """No description is cut on a terminal of 80 columns."""
+    answer = invoke(*words, "--help")
+    assert "..." not in answer.stdout.partition("Commands:")[2]
+    assert "Example: uv run department-for-tests " in answer.stdout
+
+
 def test_all_commands():
     """The commands are those of the design."""
     assert sorted(" ".join(words) for words in commands()) == [

@@ -93,7 +93,7 @@ def test_a_failure_is_printed_once(run, site, tmp_path):
     [row] = [line for line in stdout.splitlines() if "/gone.csv" in line]
     assert row.startswith("failed")
     assert row.endswith("expected status 200, found 404 Not Found")
-    assert "1 of 1 items failed, tolerated: none; another run alone will not help" in stderr
+    assert "1 of 1 items failed, tolerated: none; a retry will not help" in stderr
 
 
 def test_a_failure_that_is_tolerated_is_printed_once_too(run, site, tmp_path):

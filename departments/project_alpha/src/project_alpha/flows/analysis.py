@@ -17,7 +17,9 @@ async def analysis(settings: AnalysisSettings | None = None) -> Report:
     settings = await resolve(AnalysisSettings, settings)
     written = await rain_report(settings)
     if written.plot is not None:
-        await publish_table("project-alpha-rain-table", written.rows, "Rain by place")
+        await publish_table(
+            "project-alpha-rain-table", written.rows, "Rain at each location: rain in mm, longest dry spell in days"
+        )
         await publish_image("project-alpha-rain-plot", written.plot, "Mean rain by month at each location")
         await publish_markdown("project-alpha-rain-report", written.text, "Where does it rain more?")
     return await finish_stage(settings, Report(written.outcomes))

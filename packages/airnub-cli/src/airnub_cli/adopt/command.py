@@ -7,6 +7,7 @@ import click
 
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 
 @click.command(
@@ -22,10 +23,10 @@ from airnub_prefect.errors import ConfigurationError
 def adopt(
     organisation: str, licence: str | None, platform_owner: str | None, without_example: bool, dry_run: bool
 ) -> None:
-    """Replace organisation, licence and code owners in the whole repository with your organisation's own.
+    """Replace organisation, licence and code owners by your own.
 
-    Requires a clean working tree, except with --dry-run, so that `git diff` shows the changes. Either all files change
-    or none. A second run with the same options changes nothing.
+    All files of the repository are searched. Requires a clean working tree, except with --dry-run, so that `git diff`
+    shows the changes. Either all files change or none. A second run with the same options changes nothing.
     """
     from airnub_cli.adopt.adoption import adopt as make_own
 
@@ -41,7 +42,7 @@ def adopt(
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
         click.echo("nothing was written", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     words = ("would be changed", "would be removed") if dry_run else ("changed", "removed")
     for word, paths in zip(words, (done.changed, done.removed), strict=True):
         for path in paths:

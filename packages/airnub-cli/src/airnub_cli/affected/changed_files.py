@@ -26,7 +26,7 @@ class PackageDifference:
 
 
 def differences(before: Lock, after: Lock) -> Iterator[PackageDifference]:
-    """Compare two locks, as far as the difference changes what is installed.
+    """Compare two locks; only differences that change installed packages are reported.
 
     New and removed packages are reported at the packages that now need them or no longer need them.
 
@@ -237,7 +237,7 @@ def add_images(findings: Impacts, root: Path, members: Members, paths: Sequence[
     Returns:
         The changed files that images are built from.
     """
-    # A Dockerfile of a department lies in its folder, so without a shared recipe no department need be looked at.
+    # A Dockerfile of a department is in its folder, so without a shared file of the build no department is affected.
     recipes = [path for path in paths if is_recipe(path, DOCKERFILE)]
     if not recipes:
         return set()

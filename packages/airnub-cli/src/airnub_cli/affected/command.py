@@ -1,15 +1,110 @@
-"""The command `airnub affected`."""
+"""The command `airnub affected`: everything that a change affects."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from airnub_cli.affected.graph import Concern, Impact, shown
-from airnub_cli.affected.repository import RepositoryError
-from airnub_cli.affected.result import AffectedResult, affected
+from airnub_cli.affected.changed_files import FILE as PYPROJECT
+from airnub_cli.affected.changed_files import (
+    add_images,
+    add_members,
+    add_readers,
+    add_workspace_tests,
+    by_member_and_use,
+    concerns_tests,
+    differences,
+)
+from airnub_cli.affected.changed_settings import Settings, is_setting
+from airnub_cli.affected.graph import Concern, Graph, Impact, Impacts, complete, shown
+from airnub_cli.affected.repository import Repository, RepositoryError
 from airnub_cli.commands import CommandError
+from airnub_cli.lock import FILE as LOCK
+from airnub_cli.lock import Lock, load_lock
 from airnub_cli.workspace import Workspace, WorkspaceError
+
+TESTS_OF_ALL = (PYPROJECT, "uv.toml", ".python-version", "conftest.py")
+"""Files of the root that affect all tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedResult:
+    """The targets that a change affects."""
+
+    base: str
+    """The commit that the working tree is compared with."""
+    found: tuple[Impact, ...]
+    """Departments, packages, images, tests of the workspace."""
+    gone: tuple[str, ...]
+    """Folders of removed members."""
+    unlocked: tuple[str, ...]
+    """Members that are not in `uv.lock`."""
+    without_effect: tuple[str, ...]
+    """Changed files that affect no target."""
+
+
+def affected(root: Path, reference: str) -> AffectedResult:
+    """Compare the working tree, including uncommitted files, with the merge base of HEAD and a reference.
+
+    Args:
+        root: of the workspace.
+        reference: a branch, a tag or a commit.
+
+    Returns:
+        The affected targets with reasons.
+
+    Raises:
+        RepositoryError: the folder is not in a repository, or the reference is unknown.
+        WorkspaceError: the lock or a pyproject.toml is missing or invalid.
+    """
+    repository = Repository(root)
+    base = repository.base(reference)
+    changed = [one.path for one in repository.changes(base)]
+    asked = [path for path in changed if path in {LOCK, PYPROJECT} or is_setting(path)]
+    before = repository.texts(base, asked)
+    text = _read(root, LOCK)
+    if not text:
+        raise WorkspaceError(f"expected {LOCK} in {root}, found none; run `uv lock`")
+    lock_before = _lock(before.get(LOCK, "") if LOCK in changed else text)
+    lock, members = complete(root, load_lock(text), set(changed), repository.tracked)
+    findings, graph = Impacts(), Graph(lock, members)
+    targets = members.targets()
+
+    known = lock_before.members()
+    gone = sorted(known.keys() - members.packages.keys())
+    new = [folder for folder in members.packages if folder not in known]
+    touched = by_member_and_use(members, changed)
+    add_members(findings, graph, members, touched, new)
+    add_readers(findings, root, targets, changed)
+    for one in differences(lock_before, lock) if LOCK in changed or members.unlocked else ():
+        graph.add_dependents(findings, one.node, f"lock: {one.what}")
+
+    others = [path for path in touched.others if not any(path.startswith(f"{folder}/") for folder in gone)]
+    used = add_images(findings, root, members, others) | add_workspace_tests(findings, changed) | {LOCK}
+    deployed = {folder: target for folder, target in targets.items() if Concern.DEPLOYMENT in target.can}
+    settings = Settings(root, deployed)
+    for path in others:
+        if path in TESTS_OF_ALL:
+            if path != PYPROJECT or concerns_tests(before.get(path, ""), _read(root, path)):
+                used.add(path)
+                for target in targets.values():
+                    findings.add(target, [path], {Concern.TESTS})
+        elif is_setting(path):
+            used.add(path)
+            settings.add_deployments(findings, path, before.get(path, ""), _read(root, path))
+    unused = [path for path in others if path not in used]
+    return AffectedResult(base, tuple(findings), tuple(gone), members.unlocked, tuple(unused))
+
+
+def _lock(text: str) -> Lock:
+    return load_lock(text) if text else Lock()
+
+
+def _read(root: Path, path: str) -> str:
+    file = root / path
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+
 
 _CONCERNS = [str(one) for one in Concern]
 _KINDS = ["department", "package", "image", "workspace"]
@@ -20,8 +115,8 @@ _SHOWN = 5
 
 @click.command(
     "affected",
-    epilog="Example: uv run airnub affected --base origin/main;  "
-    "uv run airnub affected --base origin/main --concern image --format github-matrix",
+    epilog="\b\nExample: uv run airnub affected --base origin/main\n"
+    "         uv run airnub affected --base origin/main --concern image --format github-matrix",
 )
 @click.option("--base", "reference", required=True, metavar="REF", help="Branch, tag or commit to compare with.")
 @click.option(
@@ -36,10 +131,12 @@ _SHOWN = 5
     "--groups",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Maximum number of entries of a github-matrix, each a `group` of names. GitHub allows 256 jobs.",
+    help="Distribute the names over at most N entries of the github-matrix, since GitHub allows 256 jobs.",
 )
 @click.option(
-    "--concern", type=click.Choice(_CONCERNS), help="Filter to targets that need this, with the reasons for it."
+    "--concern",
+    type=click.Choice(_CONCERNS),
+    help="Filter to targets for which this has to be repeated, with the reasons.",
 )
 @click.option(
     "--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Filter to this kind of target. Repeatable."
@@ -47,10 +144,11 @@ _SHOWN = 5
 def affected_command(
     reference: str, shape: str, groups: int | None, concern: str | None, kinds: tuple[str, ...]
 ) -> None:
-    """List the departments, packages, images and workspace tests that a change affects, with the reasons.
+    """List what a change affects, with the reasons.
 
-    The change is the difference between the working tree, with its uncommitted files, and the merge base of HEAD and
-    REF. For each target, the output says what has to be repeated: `image`, `tests` or `deployment`.
+    Departments, packages, images and workspace tests can be affected. The change is the difference between the working
+    tree, with its uncommitted files, and the merge base of HEAD and REF. For each target, the output says what has to
+    be repeated: `image`, `tests` or `deployment`.
     """
     try:
         answer = affected(Workspace.root_around(Path.cwd()), reference)

@@ -5,7 +5,6 @@ variables      `configs/variables/`: the settings of each stage, and the secrets
 work_pools     `infra/work-pools/`: pools and their queues
 blocks         `configs/blocks/`: values and secrets that flows load by name
 automations    `configs/automations/`
-receivers      the departments that an automation with `block: notifications` reports to
-notifications  an automation for each department that reports failed runs, made from the registry
+notifications  alerts to departments, and an automation for each department that reports its failed runs
 command        `airnub apply`
 """

@@ -1,7 +1,7 @@
 """Automations of the Prefect server, one per file in `configs/automations/`.
 
 Triggers of a deployment itself are in the department's `prefect.yaml`. An automation that sends to
-`block: notifications` goes to the receivers of the environment (`receivers`).
+`block: notifications` goes to the receivers of the environment (`notifications`).
 
 Prefect ignores unknown keys, and a trigger with a misspelt `expect` fires at every event: here both are mistakes.
 `enabled` applies to new automations only; afterwards operators decide.
@@ -24,7 +24,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from airnub_cli.apply.blocks import FOLDER as BLOCKS
 from airnub_cli.apply.blocks import block_id, required_block_id
-from airnub_cli.apply.receivers import NOTIFICATIONS, Receiver, addressed, wrong_placeholders
+from airnub_cli.apply.notifications import (
+    NOTIFICATIONS,
+    RESERVED,
+    Receiver,
+    addressed,
+    failure_notification,
+    wrong_placeholders,
+)
 from airnub_cli.apply.work_pools import PREFECTS_HEARTBEAT, Pool
 from airnub_cli.configuration.entry_files import Diagnostics, Entry, EntryFile, read_entries
 from airnub_cli.configuration.environment import Environment
@@ -34,8 +41,6 @@ from airnub_prefect.yaml_file import Place
 
 FOLDER = Path("configs", "automations")
 TAG = "airnub"
-RESERVED = "tell-contacts-of-"
-"""Prefix of the names of automations that are generated from the registry."""
 BEATS = 2.5
 """Number of heartbeat intervals after which a run counts as crashed, since a heartbeat may be late or lost."""
 
@@ -70,14 +75,14 @@ def read_automations(
     mistakes: Diagnostics,
     receivers: Sequence[Receiver] = (),
 ) -> list[EntryFile[AutomationFile]]:
-    """Read the automations of an environment.
+    """Read the automations of an environment, and generate one for each receiver, which reports failed runs.
 
     Args:
         root: of the repository.
         environment: the environment to apply.
         pools: the work pools, which have the heartbeat intervals; `None` if they have mistakes.
         mistakes: collects the mistakes.
-        receivers: the receivers of alerts; without one, automations that send to `block: notifications` are omitted.
+        receivers: of notifications; without one, automations that send to `block: notifications` are omitted.
     """
     found: list[EntryFile[AutomationFile]] = []
     beats = None if pools is None else [pool.heartbeat for pool in pools]
@@ -98,7 +103,7 @@ def read_automations(
             mistakes.add(source.file, place, message)
         if not wrong:
             found += [EntryFile(source.file, AutomationFile(**one)) for one in addressed(says.model_dump(), receivers)]
-    return found
+    return found + [EntryFile(environment.file, AutomationFile(**failure_notification(one))) for one in receivers]
 
 
 def compare_automations(

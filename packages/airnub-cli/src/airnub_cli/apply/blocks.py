@@ -18,9 +18,9 @@ from prefect.blocks.core import Block as PrefectBlock
 from prefect.utilities.schema_tools.validation import validate
 from pydantic import Field
 
+from airnub_cli.configuration.dotenv import filled, is_placeholder, missing
 from airnub_cli.configuration.entry_files import Diagnostics, Entry, EntryFile, read_entries
 from airnub_cli.configuration.environment import Environment
-from airnub_cli.configuration.placeholders import filled, is_placeholder, missing
 from airnub_cli.prefect_api import Action, BackendError, Change, Json, PrefectServer, differences, path_of, unchanged
 from airnub_prefect.validation import nearest, nearest_or_all
 from airnub_prefect.yaml_file import Place

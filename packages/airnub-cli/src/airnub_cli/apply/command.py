@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airnub_cli.configuration.environment_names import LOCAL
-from airnub_cli.prefect_env import quiet_prefect, use_dotenv
+from airnub_cli.configuration import LOCAL
+from airnub_cli.configuration.dotenv import quiet_prefect, use_dotenv
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 if TYPE_CHECKING:
     # These import Prefect, which is slow; `--help` does not need it.
     from airnub_cli.apply.desired_state import DesiredState
-    from airnub_cli.configuration.environment_names import PoolType
+    from airnub_cli.configuration import PoolType
     from airnub_cli.prefect_api import Change
 
 ENVIRONMENT_VARIABLE = "AIRNUB_ENV"
@@ -80,11 +81,11 @@ def apply(
     environment_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Apply the configuration in this repository to the Prefect server (PREFECT_API_URL).
+    """Apply the configuration of this repository to the server.
 
-    Work pools and queues, Variables, blocks and automations are compared with those of the server, and only differences
-    are sent. What operators set on the server is kept: pauses, concurrency limits, and whether an automation is
-    enabled. Nothing is deleted.
+    The server is that of PREFECT_API_URL. Work pools and queues, Variables, blocks and automations are compared with
+    those of the server, and only differences are sent. What operators set on the server is kept: pauses, concurrency
+    limits, and whether an automation is enabled. Nothing is deleted.
 
     The server remembers its environment. A different one is rejected, unless the server has `sample` or --switch is
     given.
@@ -99,7 +100,7 @@ def _run(asked: ApplyOptions, *, as_json: bool) -> int:
         root = workspace.root
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        return 2
+        return INVALID
     values = use_dotenv(root)
     asked = replace(asked, environment=asked.environment or values.get(ENVIRONMENT_VARIABLE))
     from airnub_cli.prefect_api import BackendError
@@ -108,22 +109,22 @@ def _run(asked: ApplyOptions, *, as_json: bool) -> int:
         server, wanted, changes = _apply(root, asked)
     except RefusedError as error:
         click.secho(str(error), fg="red", err=True)
-        return 2
+        return INVALID
     except ConfigurationError as error:
         click.secho(str(error), fg="red", err=True)
         if said := advice(workspace, error.mistakes):
             click.secho(said, fg="yellow", err=True)
         count = len(error.mistakes)
         click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was sent.", fg="red", err=True)
-        return 2
+        return INVALID
     except BackendError as error:
         click.secho(str(error), fg="red", err=True)
-        return 1
+        return FAILED
     if as_json:
         click.echo(json.dumps(_document(wanted, server, changes), indent=2))
     else:
         _print(wanted, server, changes)
-    return 0
+    return COMPLETED
 
 
 def _apply(root: Path, asked: ApplyOptions) -> tuple[str, DesiredState, list[Change]]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from airnub_cli.apply.automations import compare_automations, read_automations
 from airnub_cli.apply.blocks import compare_blocks, read_blocks
-from airnub_cli.apply.notifications import notifications, read_receivers
+from airnub_cli.apply.notifications import read_receivers
 from airnub_cli.apply.variables import (
     TAG,
     CheckedVariables,
@@ -26,10 +26,10 @@ from airnub_cli.apply.variables import (
     read_variables,
 )
 from airnub_cli.apply.work_pools import Pool, compare_pools, read_pools
+from airnub_cli.configuration import LOCAL, SAMPLE, PoolType
+from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.configuration.entry_files import Diagnostics
 from airnub_cli.configuration.environment import filled_environment
-from airnub_cli.configuration.environment_names import LOCAL, SAMPLE, PoolType
-from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.prefect_api import Action, BackendError, Change, PrefectServer, path_of
 from airnub_cli.workspace import importable
 from airnub_prefect.errors import ConfigurationError
@@ -43,7 +43,7 @@ _SAMPLE_TAG = f"sources:{SAMPLE}"
 class Decision:
     """The decision which environment is applied to a server."""
 
-    action: Literal["go on", "keep", "refuse"]
+    action: Literal["apply", "keep", "refuse"]
     """`keep`: none was given, and the server has one. `refuse`: the server has a different one."""
     environment: str
     """The environment that is applied, or that was refused."""
@@ -74,11 +74,11 @@ def decide(has: str | None, asked: str | None, *, default: str = LOCAL, switch: 
         switch: allow the server to change to a different environment.
     """
     if asked is None:
-        return Decision("go on", default) if has is None else Decision("keep", has)
+        return Decision("apply", default) if has is None else Decision("keep", has)
     if has is None or has == asked:
-        return Decision("go on", asked)
+        return Decision("apply", asked)
     # Leaving `sample` loses nothing of value.
-    return Decision("go on" if switch or has == SAMPLE else "refuse", asked, has)
+    return Decision("apply" if switch or has == SAMPLE else "refuse", asked, has)
 
 
 def environment_of(server: PrefectServer) -> str | None:
@@ -180,10 +180,7 @@ def read_desired_state(
         pools,
         variables,
         blocks,
-        [
-            *read_automations(root, environment, pools if are_right else None, mistakes, receivers),
-            *notifications(environment, receivers),
-        ],
+        read_automations(root, environment, pools if are_right else None, mistakes, receivers),
         missing_secrets(variables, {block.reference for block in blocks}, set(values)),
     )
     mistakes.raise_if_any()

@@ -15,11 +15,10 @@ from typing import Any
 
 from airnub_cli.apply.blocks import FOLDER as BLOCKS
 from airnub_cli.apply.blocks import block_id, required_block_id
+from airnub_cli.configuration import POOL_TYPES, PoolType
+from airnub_cli.configuration.dotenv import filled, missing
 from airnub_cli.configuration.entry_files import Diagnostics, read_entries
-from airnub_cli.configuration.environment import Environment
-from airnub_cli.configuration.environment_names import POOL_TYPES, PoolType
-from airnub_cli.configuration.overlay import overlay
-from airnub_cli.configuration.placeholders import filled, missing
+from airnub_cli.configuration.environment import Environment, overlay
 from airnub_cli.configuration.pools import (
     FOLDER,
     PoolFile,
@@ -40,9 +39,10 @@ from airnub_cli.prefect_api import (
     path_of,
     unchanged,
 )
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import StrictModel, checked
+from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile
 
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"

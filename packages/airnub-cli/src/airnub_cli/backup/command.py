@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_core.errors import StoreError
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 
@@ -36,10 +37,11 @@ def _of_dev(command: Callable[..., None]) -> Callable[..., None]:
 )
 @_JSON
 def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bool) -> None:
-    """Back up databases, stores, datasets and indexes to TO: a folder, or a bucket such as s3://bucket/prefix.
+    """Back up databases, stores, datasets and indexes.
 
-    Runs may be in flight. Content that TO already has is not copied again. A backup contains everything that the server
-    holds, including the secrets of blocks: protect TO like the server.
+    TO is a folder, or a bucket such as s3://bucket/prefix. Runs may be in flight. Content that TO already has is not
+    copied again. A backup contains everything that the server holds, including the secrets of blocks: protect TO like
+    the server.
     """
 
     def work() -> int:
@@ -59,7 +61,7 @@ def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bo
             )
             for name in done.forgotten:
                 click.echo(f"{name}: removed")
-        return 0
+        return COMPLETED
 
     _exit(work)
 
@@ -74,9 +76,10 @@ def backup(to: str, dev: bool, state: Path | None, keep: int | None, as_json: bo
 def restore(
     source: str, name: str | None, listing: bool, replace: bool, dev: bool, state: Path | None, as_json: bool
 ) -> None:
-    """Restore a backup from FROM into an empty system, and verify its stores and datasets.
+    """Restore a backup into an empty system, and verify it.
 
-    No service but PostgreSQL may run meanwhile. The exit status is 1 if anything is damaged.
+    FROM is the folder or bucket of `airnub backup`. Every object and dataset is verified afterwards. No service but
+    PostgreSQL may run meanwhile. The exit status is 1 if anything is damaged.
     """
 
     def work() -> int:
@@ -94,7 +97,7 @@ def restore(
                 click.echo(
                     f"{one['name']}  {one['system']}  Prefect {one['versions']['prefect']}  {one['bytes']:,} bytes"
                 )
-            return 0
+            return COMPLETED
         system = _system(dev, state)
         done = restore_system(system, vault, chosen(vault, name), replace=replace, say=_say)
         integrity = done.integrity
@@ -111,7 +114,7 @@ def restore(
             click.echo(f"{done.name} is restored: {len(integrity.damaged)} damaged. Next: {system.next_step}")
         for line in integrity.damaged:
             click.secho(f"damaged: {line}", fg="red", err=True)
-        return 1 if integrity.damaged else 0
+        return FAILED if integrity.damaged else COMPLETED
 
     _exit(work)
 
@@ -155,8 +158,8 @@ def _exit(work: Callable[[], int]) -> None:
         status = work()
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
-        status = 2
+        status = INVALID
     except (BackupError, ProgramError, StoreError) as error:
         click.secho(str(error), fg="red", err=True)
-        status = 1
+        status = FAILED
     sys.exit(status)

@@ -100,7 +100,7 @@ def _require_contents(vault: Vault, manifest: BackupManifest) -> None:
     missing = sorted({one.digits for one in (*manifest.databases, *manifest.files)} - vault.contents())
     if missing:
         reason = f"expected the content {missing[0]} of the backup, found none ({len(missing)} contents are missing)"
-        raise StoreError(vault.name, f"{reason}; restore another backup")
+        raise StoreError(vault.name, f"{reason}; restore a different backup")
 
 
 def _write(manifest: BackupManifest, vault: Vault, stream: IO[bytes]) -> None:
@@ -120,7 +120,7 @@ def _checked(vault: Vault, content: DataRootContent) -> Iterator[bytes | memoryv
         yield piece
     if digest.hexdigest() != content.digits or size != content.size:
         reason = f"expected {content.size} bytes of {content.digits}, found {size} of {digest.hexdigest()}"
-        raise StoreError(vault.name, f"{reason}; restore another backup")
+        raise StoreError(vault.name, f"{reason}; restore a different backup")
 
 
 def _require_not_older(what: str, here: str, there: str) -> None:

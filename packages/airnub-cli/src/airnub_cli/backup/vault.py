@@ -22,8 +22,8 @@ from airnub_common import write_atomic
 from airnub_core.errors import StoreError
 from airnub_core.store.durability import make_durable
 from airnub_core.store.location import BucketAddress, bucket_url
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError
-from airnub_prefect.validation import StrictModel
 
 if TYPE_CHECKING:
     from airnub_core.store.bucket import Bucket
@@ -183,7 +183,7 @@ def load_manifest(vault: Vault, name: str) -> BackupManifest:
     except ValidationError as error:
         first = error.errors()[0]
         at = ".".join(map(str, first["loc"]))
-        reason = f"expected a manifest of a backup, found {first['msg']} at {at or 'the top'}; restore another backup"
+        reason = f"expected a manifest, found {first['msg']} at {at or 'the top'}; restore a different backup"
         raise StoreError(f"{vault.name}/{BACKUPS}/{name}.json", reason) from None
 
 
@@ -315,4 +315,4 @@ class BucketVault:
 
 
 def _missing(vault: str, digits: str) -> StoreError:
-    return StoreError(vault, f"expected the content {digits} of the backup, found none; restore another backup")
+    return StoreError(vault, f"expected the content {digits} of the backup, found none; restore a different backup")

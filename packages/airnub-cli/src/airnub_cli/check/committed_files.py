@@ -1,29 +1,30 @@
 """Check of committed files for merge conflict markers, passwords and tokens in plain text, and `.env` files."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import ProgramError
 from airnub_common import is_secret_name
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.yaml_file import Place, read_yaml
 
 _BEGIN, _END = "<" * 7, ">" * 7
 _LINE = re.compile(r"(?P<path>[^\0]+)\0(?P<line>\d+)\0(?P<mark>.{7})")
-# What a person may have set for git would be another form of the answer.
+# Settings of the user would change the format of the output.
 _GIT = ("git", "-c", "grep.column=false", "-c", "grep.fullName=false", "-c", "color.grep=false", "grep")
 
 
 def check_conflicts(root: Path) -> Iterator[Diagnostic]:
-    """The first mark of each conflict in a text file that git has, or would take.
+    """Find the first marker of each merge conflict in tracked and untracked text files.
 
-    `=======` alone does not count: it underlines headings, too.
+    `=======` alone is ignored, since it underlines headings.
 
     Args:
-        root: of the workspace; outside of git nothing is found, for git makes the marks.
+        root: of the workspace; outside of a git repository nothing is reported.
     """
     begun: set[str] = set()
     for path, line, mark in _marks(root):
@@ -43,8 +44,8 @@ def _marks(root: Path) -> Iterator[tuple[str, int, str]]:
     pattern = f"^({_BEGIN}|{_END})( |.?$)"
     command = [*_GIT, "--untracked", "-I", "-z", "--line-number", "-E", pattern, "--", "."]
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, check=False)
-    except FileNotFoundError:
+        done = subprocesses.run(command, root)
+    except ProgramError:
         return
     for text in done.stdout.decode(errors="surrogateescape").split("\n"):
         if found := _LINE.match(text):
@@ -56,15 +57,15 @@ _ELSEWHERE = ("infra/work-pools/*.yaml", "departments/*/prefect.yaml")
 _KEY = re.compile(r"([A-Za-z][\w.-]*)[\"']?\s*:")
 _CREDENTIALS = re.compile(r"://[^/\s:@{}$]+:[^/\s@{}$]+@")
 _LATER = ("${", "{{")
-"""What begins a placeholder."""
+"""The beginnings of placeholders."""
 _is_secret_name = cache(is_secret_name)
 
 
 def check_plain_secrets(root: Path) -> Iterator[Diagnostic]:
-    """Secrets in the files of settings, pools and deployments; everybody who may see a Variable or a pool reads them.
+    """Find plain-text secrets in settings, pools and deployments, which all users of the Prefect server can read.
 
-    In pools and deployments a name such as `key` or `token` counts only in the environment (`env`) of processes, since
-    elsewhere it seldom names a secret. A URL with a password is refused anywhere in them.
+    In pools and deployments a name such as `key` or `token` counts as a secret only in the environment (`env`) of
+    processes. URLs with a password are reported everywhere.
 
     Args:
         root: of the workspace.
@@ -72,7 +73,7 @@ def check_plain_secrets(root: Path) -> Iterator[Diagnostic]:
     for patterns, wanted in ((_SETTINGS, None), (_ELSEWHERE, "env")):
         for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
             text = _text(path)
-            # Most files have none, and reading YAML with its lines takes long.
+            # Parsing YAML with line numbers is slow, and most files have no secret.
             if _CREDENTIALS.search(text) or any(map(_is_secret_name, _KEY.findall(text))):
                 yield from _in_file(path, wanted)
     yield from _environments(root)
@@ -82,7 +83,7 @@ def _in_file(path: Path, wanted: str | None) -> Iterator[Diagnostic]:
     try:
         file = read_yaml(path)
     except ConfigurationError:
-        return  # told where it is read
+        return  # reported where the file is read
     for place, name in _written(file.value, (), is_wanted=wanted is None, wanted=wanted):
         message = (
             f"expected no secret in a file, found one as {name}; keep it in a block (configs/blocks/), or in the "
@@ -113,11 +114,11 @@ def _later(value: str) -> bool:
 def _environments(root: Path) -> Iterator[Diagnostic]:
     command = ["git", "ls-files", "-z", "--", ".env", "**/.env"]
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return  # without git nothing is given away by it
-    for name in filter(None, done.stdout.split("\0")):
-        yield Diagnostic(str(root / name), None, f"expected that git does not have it; `git rm --cached {name}`")
+        done = subprocesses.run(command, root)
+    except ProgramError:
+        return  # without git, no file is committed
+    for name in filter(None, done.text.split("\0")):
+        yield Diagnostic(str(root / name), None, f"expected it untracked, found it in git; `git rm --cached {name}`")
 
 
 def _text(path: Path) -> str:

@@ -3,46 +3,43 @@
 import ast
 import keyword
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from airnub_cli import subprocesses
 from airnub_cli.configuration.registry import TEMPLATE, TEMPLATE_FOLDER
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.template.history import FILE, TemplateOrigin
-from airnub_cli.workspace import Member, Workspace, normalized
+from airnub_cli.workspace import Member, Workspace, normalized, read_toml
 from airnub_prefect.errors import Diagnostic
 
 SOURCES = ("__init__.py", "py.typed")
 OF_DEPARTMENTS = ("__main__.py", "department.py", "settings.py", "flows/__init__.py")
-"""What the department command, deployments and images look for, below `src/<module>`."""
+"""Files below `src/<module>` that the command, the deployments or the image of a department need."""
 LEAST_README = 200
-"""Bytes below which a README says nothing."""
+"""Minimum size of a README, in bytes."""
 _SYSTEM_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+~:-]+)?")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?([^;]*)")
 _VERSION = ("=", "<", ">", "~", "!")
 
 
 def check_projects(root: Path) -> Iterator[Diagnostic]:
-    """Folders that should be members and are none, and `pyproject.toml` files that cannot be read as a project.
-
-    What else is checked needs them, so it waits until they are right.
-    """
+    """Find folders in `packages/` and `departments/` without a valid `pyproject.toml`, which all other checks need."""
     for kind in ("packages", "departments"):
         for folder in sorted(path for path in (root / kind).glob("*") if path.is_dir()):
             path = folder / "pyproject.toml"
             if not _has_files(folder):
-                continue  # what is left of a member that another branch has
+                continue  # left behind by a member of a different branch
             if not path.is_file():
-                yield Diagnostic(str(path), None, f"expected a project here, as everywhere in {kind}/; found no file")
+                yield Diagnostic(str(path), None, f"expected a pyproject.toml in each folder of {kind}/, found none")
                 continue
             yield from _wrong_project(path)
 
 
 def check_member(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
-    """Everything about one member that its own folder shows."""
+    """Check the names and files of one member."""
     project = _project(member.folder / "pyproject.toml")
     pyproject = member.folder / "pyproject.toml"
     yield from _wrong_name(member, pyproject)
@@ -58,7 +55,7 @@ def check_member(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
 
 
 def line_of(path: Path, key: str) -> int | None:
-    """The first line of a TOML file that sets a key or begins its table, `None` where none does."""
+    """The first line of a TOML file that sets a key or begins its table; `None` if there is none."""
     name = re.escape(key)
     pattern = re.compile(rf"""\s*(["']?{name}["']?\s*=|\[([\w.]+\.)?{name}\])""")
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -67,7 +64,7 @@ def line_of(path: Path, key: str) -> int | None:
 
 def _wrong_project(path: Path) -> Iterator[Diagnostic]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = read_toml(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
         yield Diagnostic(str(path), int(at[1]) if at else None, f"broken TOML: {error}")
@@ -108,7 +105,7 @@ def _wrong_files(member: Member) -> Iterator[Diagnostic]:
         yield from (_missing(package / name) for name in names if not (package / name).is_file())
     found = {path.parent.name for path in (member.folder / "src").glob("*/__init__.py")}
     for other in sorted(found - {member.module}):
-        message = f"expected {member.module} alone in src/, found {other} besides; one member is one package"
+        message = f"expected only {member.module} in src/, found {other} too; a member has one package"
         yield Diagnostic(str(member.folder / "src" / other), None, message)
     for path in sorted((member.folder / "src").glob("*.py")):
         yield Diagnostic(str(path), 1, f"expected modules in src/{member.module}/, found one beside it")
@@ -116,7 +113,7 @@ def _wrong_files(member: Member) -> Iterator[Diagnostic]:
     if not readme.is_file():
         yield _missing(readme)
     elif readme.stat().st_size < LEAST_README:
-        message = f"expected what this is and how it is run, found {readme.stat().st_size} bytes"
+        message = f"expected its purpose and how to run it, found only {readme.stat().st_size} bytes"
         yield Diagnostic(str(readme), None, message)
     if not any((member.folder / "tests").rglob("test_*.py")):
         yield Diagnostic(str(member.folder / "tests"), None, "expected tests (test_*.py), found none")
@@ -150,14 +147,14 @@ def _wrong_origin(member: Member) -> Iterator[Diagnostic]:
     path = member.folder / FILE
     try:
         if path.is_file():
-            TemplateOrigin(**tomllib.loads(path.read_text(encoding="utf-8")))
+            TemplateOrigin(**read_toml(path.read_text(encoding="utf-8")))
     except ValueError as error:
         said = " ".join(str(error).split())
-        yield Diagnostic(str(path), None, f"expected what `airnub new department` writes, found: {said}")
+        yield Diagnostic(str(path), None, f"expected the format of `airnub new department`, found: {said}")
 
 
 def _left_of_template(member: Member) -> Iterator[Diagnostic]:
-    """What was copied by hand and not renamed; code shows it by itself."""
+    """Find names of the template in files that were copied by hand; in code, imports with such names fail."""
     for name in ("README.md", "pyproject.toml") if member.folder.name != TEMPLATE_FOLDER else ():
         path = member.folder / name
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
@@ -172,7 +169,7 @@ def _pinned(workspace: Workspace, project: dict[str, Any], pyproject: Path) -> I
     for one in project.get("dependencies", []):
         match = _REQUIREMENT.match(one) if isinstance(one, str) else None
         if match and normalized(match[1]) in workspace.members and match[3].strip().startswith(_VERSION):
-            message = f"expected no version of {match[1]}, which is the workspace's own, found {match[3].strip()!r}"
+            message = f"expected no version of {match[1]}, a member of the workspace, found {match[3].strip()!r}"
             yield Diagnostic(str(pyproject), line_of(pyproject, "dependencies"), message)
 
 
@@ -180,7 +177,7 @@ def _assigns(path: Path, name: str) -> bool:
     try:
         body = ast.parse(path.read_text(encoding="utf-8")).body
     except SyntaxError:
-        return True  # told where it is imported
+        return True  # reported when it is imported
     targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
     targets += [node.target for node in body if isinstance(node, ast.AnnAssign)]
     return any(isinstance(target, ast.Name) and target.id == name for target in targets)
@@ -195,31 +192,25 @@ def _has_files(folder: Path) -> bool:
 
 
 def _project(path: Path) -> dict[str, Any]:
-    project: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
+    project: dict[str, Any] = read_toml(path.read_text(encoding="utf-8")).get("project", {})
     return project
 
 
 def _required_python(root: Path) -> str | None:
-    return _requires_python(root.read_text(encoding="utf-8"))
-
-
-@lru_cache(maxsize=1)  # it is the same for each of 500 members, and names all of them
-def _requires_python(text: str) -> str | None:
-    found: str | None = tomllib.loads(text).get("project", {}).get("requires-python")
-    return found
+    return _project(root).get("requires-python")
 
 
 def check_registration(workspace: Workspace) -> Iterator[Diagnostic]:
-    """Members that nobody placed, and names of members that are gone."""
+    """Find members that are not registered in the root's `pyproject.toml`, and names of removed members."""
     path = workspace.root / "pyproject.toml"
-    tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    tool = read_toml(path.read_text(encoding="utf-8")).get("tool", {})
     members = list(workspace.members.values())
     modules = {member.module for member in members}
     departments = {member.module for member in members if member.kind == "department"}
     folders = {member.folder for member in members}
     for kind in ("packages", "departments"):
         for outside in sorted({one.parent for one in workspace.root.glob(f"{kind}/*/pyproject.toml")} - folders):
-            message = f"expected a member of the workspace, found it in none of `members` of {path.name}"
+            message = f"expected its folder in `members` of {path.name}, found it missing"
             yield Diagnostic(str(outside / "pyproject.toml"), None, message)
     linter = tool.get("importlinter", {})
     for table, key, wanted, found in (
@@ -251,16 +242,17 @@ def _contract(linter: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def check_lock(root: Path) -> Iterator[Diagnostic]:
-    """One mistake when it is not, or cannot be asked."""
+    """Check that `uv.lock` fits the pyproject files."""
     path = str(root / "uv.lock")
     try:
-        done = subprocess.run(["uv", "lock", "--check"], cwd=root, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        yield Diagnostic(
-            path, None, "expected uv on the PATH, to ask whether the lock fits; found none: `pip install uv`"
-        )
+        done = subprocesses.run(["uv", "lock", "--check"], root)
+    except ProgramError:
+        yield Diagnostic(path, None, "expected uv on the PATH to check the lock, found none; `pip install uv`")
         return
-    if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Resolved")]
-        found = said[-1].strip() if said else f"exit status {done.returncode}"
-        yield Diagnostic(path, None, f"uv.lock is out of date: {found}; run `uv lock`")
+    if done.status != 0:
+        said = [line for line in done.error.splitlines() if line.strip() and not line.startswith("Resolved")]
+        found = said[-1].strip() if said else f"exit status {done.status}"
+        if "uv.lock" in done.error:
+            yield Diagnostic(path, None, f"uv.lock is out of date: {found}; run `uv lock`")
+        else:
+            yield Diagnostic(path, None, f"expected `uv lock --check` to succeed, found: {found}")

@@ -1,9 +1,9 @@
 """Check for departments that still have the descriptions of the template that they were made from.
 
-What is compared is the template's text as `airnub new department` renames it: that of today, and that which the
-department records in its `template.toml`. A text that a department may keep, such as a list of its files, does not
-count: its description is the first paragraph of its README, what is said there and in `prefect.yaml` of each stage,
-where its sample data come from, and the tests of modules that not every department has.
+A department is compared with the present template, and with the one that it records in `template.toml`, both renamed
+as by `airnub new department`. Compared are the first paragraph of its README, the descriptions of its stages there and
+in `prefect.yaml`, the origin of its sample data, and tests of modules that not every department has. Other texts, such
+as lists of files, may be kept.
 """
 
 import re
@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from airnub_cli.cache import NO_CACHE, Cache
-from airnub_cli.check.report import CheckWarning
 from airnub_cli.configuration.registry import TEMPLATE, TEMPLATE_FOLDER, Names, Registry, load_registry
 from airnub_cli.new.template_copy import EXAMPLE, STAGES, copied_text, template_folder
 from airnub_cli.template.history import TemplateOrigin, read_origin, template_at
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ConfigurationError, Diagnostic
 
 _FILES = ("README.md", "prefect.yaml", f"src/{TEMPLATE.module}/example/sample_site/SOURCES.md")
 _OF_EVERY_DEPARTMENT = {f"test_{one}" for one in ("demo", "department", "pipeline", "processing", "settings", "tasks")}
@@ -25,15 +24,15 @@ _TEST = re.compile(r"^(?:async )?def test_\w+.*?(?=^\S|\Z)", re.MULTILINE | re.D
 _ROW = re.compile(rf"\|\s*({'|'.join(STAGES)})\s*\|")
 
 Texts = dict[str, str]
-"""Files of a template by which a department describes itself, by path below its folder."""
+"""The files of a template that describe a department, by path relative to its folder."""
 
 
-def check_descriptions(workspace: Workspace, cache: Cache = NO_CACHE) -> Iterator[CheckWarning]:
-    """A warning for each place in which a department describes itself in the template's words.
+def check_descriptions(workspace: Workspace, cache: Cache = NO_CACHE) -> Iterator[Diagnostic]:
+    """Warn of each description of a department that is still the template's.
 
     Args:
         workspace: the checkout.
-        cache: of templates that git was asked for.
+        cache: of templates that were read from git.
     """
     root = workspace.root
     if not template_folder(root).is_dir():
@@ -71,7 +70,7 @@ def _texts(template: Path) -> Texts:
 
 
 def _recorded(root: Path, tree: str, cache: Cache) -> Texts:
-    """The template of a tree, which git names by its content."""
+    """The descriptions in a recorded template, by the hash of its git tree."""
     known = cache.get("templates", tree)
     if isinstance(known, dict):
         return known
@@ -86,49 +85,49 @@ def _recorded(root: Path, tree: str, cache: Cache) -> Texts:
 
 def _in_words_of(
     versions: Sequence[Texts], member: Member, names: Names, origin: TemplateOrigin | None
-) -> Iterator[CheckWarning]:
+) -> Iterator[Diagnostic]:
     left_out = origin.left_out if origin else ()
     for path in dict.fromkeys(path for texts in versions for path in texts):
         own = member.folder / path.replace(TEMPLATE.module, member.module)
         if not own.is_file():
             continue
         try:
-            copies = [copied_text(PurePosixPath(path), one[path], names, left_out) for one in versions if path in one]
+            # The template of today is mostly that which the department records.
+            texts = dict.fromkeys(one[path] for one in versions if path in one)
+            copies = [copied_text(PurePosixPath(path), one, names, left_out) for one in texts]
         except SyntaxError:
-            continue  # the template's own tests show it
+            continue  # reported by the template's own tests
         text = own.read_text(encoding="utf-8", errors="replace")
         compared = _tests if path.startswith("tests/") else _lines
         yield from compared(path, [copy for copy in copies if copy is not None], own, text, member.module)
 
 
-def _lines(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[CheckWarning]:
-    """Lines that describe the department; of several that follow one another the first is named."""
+def _lines(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[Diagnostic]:
+    """Warn of lines that describe the department; of adjacent lines, the first is reported."""
     match path:
         case "README.md":
-            describing, expected = _of_readme, f"what {department} is for and what its stages do"
+            describing, expected = _of_readme, f"the purpose of {department} and its stages"
         case "prefect.yaml":
-            describing, expected = _of_deployments, f"what this stage of {department} does"
+            describing, expected = _of_deployments, f"a description of this stage of {department}"
         case _:
-            describing, expected = _of_sample, f"where the sample data of {department} come from"
+            describing, expected = _of_sample, f"the origin of the sample data of {department}"
     theirs = {line for copy in copies for line in describing(copy)}
     before = ""
     for number, line in enumerate(text.splitlines(), 1):
         if line in theirs and before not in theirs:
-            message = f"expected {expected}, found the template's own words; replace them"
-            yield CheckWarning(str(own), number, message)
+            message = f"expected {expected}, found the text of the template; replace it"
+            yield Diagnostic(str(own), number, message, is_warning=True)
         before = line
 
 
-def _tests(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[CheckWarning]:
+def _tests(path: str, copies: Sequence[str], own: Path, text: str, department: str) -> Iterator[Diagnostic]:
     """A file in which every test is the template's."""
     theirs = {one.group().strip() for copy in copies for one in _TEST.finditer(copy)}
     tests = list(_TEST.finditer(text))
     if tests and all(one.group().strip() in theirs for one in tests):
         subject = PurePosixPath(path).stem.removeprefix("test_")
-        message = (
-            f"expected tests of what {department} does, found only those of the template's {subject}; replace them"
-        )
-        yield CheckWarning(str(own), text.count("\n", 0, tests[0].start()) + 1, message)
+        message = f"expected tests of {department}, found only those of the template's {subject}; replace them"
+        yield Diagnostic(str(own), text.count("\n", 0, tests[0].start()) + 1, message, is_warning=True)
 
 
 def _of_readme(text: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Check of each environment: deployments, the root's `prefect.yaml`, and the desired state of the server.
 
-Two more checks look at them: a stage that waits for a completed run of the stage before (one failed item holds back
-every later stage), and an index in SQLite on a volume that many nodes write, a network file system.
+It also warns of stages that wait for a completed run of the previous stage, since one failed item holds back all later
+stages, and rejects an index in SQLite on a volume that several nodes write, a network file system.
 """
 
 from collections import defaultdict
@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 import yaml
 
 from airnub_cli.cache import NO_CACHE, Cache
-from airnub_cli.check.report import CheckWarning
 from airnub_cli.compile.compilation import compile_deployments, compile_environment
-from airnub_cli.compile.department_file import FILE, DepartmentFile, list_at, mapping_at, retagged
+from airnub_cli.compile.prefect_yaml import FILE, DepartmentFile, list_at, mapping_at, retagged
 from airnub_cli.compile.workspace_check import Checked
+from airnub_cli.configuration import LOCAL
+from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.configuration.environment import environments
-from airnub_cli.configuration.environment_names import LOCAL
 from airnub_cli.configuration.generated_sections import generated_sections
-from airnub_cli.configuration.placeholders import known_values
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.kubernetes import FOLDER
 from airnub_cli.workspace import Workspace
@@ -28,15 +27,15 @@ from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.yaml_file import YamlFile
 
 if TYPE_CHECKING:
-    # They bring Prefect.
+    # These import Prefect.
     from airnub_cli.apply.desired_state import DesiredState
     from airnub_cli.apply.variables import CheckedVariables
 
 _COMPLETED = "prefect.flow-run.Completed"
 
 
-def check_triggers(sources: Sequence[DepartmentFile]) -> Iterator[CheckWarning]:
-    """A warning where deployments of a department wait for the completion of its ingestion or of its processing.
+def check_triggers(sources: Sequence[DepartmentFile]) -> Iterator[Diagnostic]:
+    """Warn of deployments that wait for a completed run of their department's ingestion or processing.
 
     Args:
         sources: the departments' files.
@@ -47,15 +46,15 @@ def check_triggers(sources: Sequence[DepartmentFile]) -> Iterator[CheckWarning]:
             names = " and ".join(dict.fromkeys(name for name, _ in old))
             place = old[0][1]
             message = (
-                f"{names}: the trigger is of the old form: it waits for a completed run, so one failed item holds the "
-                "stage back. Expected the events airnub.ingestion.ended and airnub.dataset.updated; "
-                "`airnub template update` brings them (docs/deployments.md)"
+                f"{names}: expected the events airnub.ingestion.ended and airnub.dataset.updated in the trigger, found "
+                "the old form: it waits for a completed run, so one failed item holds the stage back; "
+                "`airnub template update` replaces it (docs/deployments.md)"
             )
-            yield CheckWarning(str(source.path), source.file.line(place), message)
+            yield Diagnostic(str(source.path), source.file.line(place), message, is_warning=True)
 
 
 def _old(source: DepartmentFile) -> Iterator[tuple[str, tuple[str | int, ...]]]:
-    """Names of deployments with such a trigger, and where that stands."""
+    """The names of deployments with such a trigger, and its place."""
     before = {f"{source.command}-ingestion", f"{source.command}-processing"}
     for entry in source.entries():
         for index, trigger in enumerate(list_at(entry.value, "triggers")):
@@ -69,11 +68,11 @@ MANY = "ReadWriteMany"
 
 
 def shared_indexes(root: Path, wanted: "DesiredState") -> Iterator[Diagnostic]:
-    """Stages whose index is `null` where runs are pods and their volume is written by many nodes.
+    """Find stages without an index in PostgreSQL whose runs are pods that share a volume across nodes.
 
     Args:
         root: of the repository.
-        wanted: what an environment asks for.
+        wanted: the desired state of an environment.
     """
     if not any(pool.type == "kubernetes" for pool in wanted.pools) or not _is_shared(root / VOLUME):
         return
@@ -100,7 +99,7 @@ _SOME_DIGEST = "sha256:" + "0" * 64
 
 
 class _Filled(dict[str, str]):
-    """Something for every placeholder: whether values and secrets are there shows when they are applied."""
+    """A value for every placeholder, since missing values and secrets are reported by `airnub apply`."""
 
     def __contains__(self, name: object) -> bool:
         return True
@@ -112,12 +111,12 @@ class _Filled(dict[str, str]):
 
 
 def check_stale(workspace: Workspace, found: Checked, cache: Cache = NO_CACHE) -> Iterator[Diagnostic]:
-    """Files that `airnub compile` would write otherwise, and environments for which it could write none.
+    """Find files that differ from the output of `airnub compile`, and environments that do not compile.
 
     Args:
         workspace: the checkout.
         found: its deployments, without a mistake.
-        cache: of texts that were made before.
+        cache: of YAML text from earlier compilations.
     """
     path = workspace.root / FILE
     try:
@@ -129,7 +128,7 @@ def check_stale(workspace: Workspace, found: Checked, cache: Cache = NO_CACHE) -
         if name == LOCAL:
             continue  # compiled above
         try:
-            # Which digests images have is not of interest here, and takes long.
+            # The digests of images do not matter here, and are slow to compute.
             compile_deployments(workspace, environment, name, found, digest=lambda *_: _SOME_DIGEST, cache=cache)
         except ConfigurationError as error:
             yield from error.mistakes
@@ -143,19 +142,20 @@ def check_stale(workspace: Workspace, found: Checked, cache: Cache = NO_CACHE) -
         repeated = {}
     stale += [file for file, made in repeated.items() if not file.is_file() or file.read_text(encoding="utf-8") != made]
     for file in stale:
-        yield Diagnostic(str(file), None, "expected what `uv run airnub compile` writes, found something else; run it")
+        message = "expected the output of `uv run airnub compile`, found a different text; run it"
+        yield Diagnostic(str(file), None, message)
 
 
 def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None) -> Iterator[Diagnostic]:
-    """Mistakes in pools, Variables, blocks and automations, and warnings of secrets that no file has.
+    """Find mistakes in pools, Variables, blocks and automations, and warn of secrets that no file has.
 
-    One that is in some environments alone names them.
+    A mistake that only some environments have names them.
 
     Args:
         workspace: the checkout.
         known: Variables of departments that passed before.
     """
-    from airnub_cli.apply.desired_state import read_desired_state  # it brings Prefect
+    from airnub_cli.apply.desired_state import read_desired_state  # imports Prefect
     from airnub_cli.apply.variables import advice
 
     names = environments(workspace.root) or [LOCAL]
@@ -173,13 +173,13 @@ def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None)
             told[mistake].append(name)
         for use in dict.fromkeys(wanted.missing_secrets):
             message = f"no file has the block {use.reference}; unless the server has it, `airnub apply` fails: "
-            told[CheckWarning(use.where, use.line, message + advice(use.reference))].append(name)
+            told[Diagnostic(use.where, use.line, message + advice(use.reference), is_warning=True)].append(name)
     for one, where in told.items():
         yield one if len(where) == len(names) else replace(one, message=f"{one.message} (in {', '.join(where)})")
 
 
 def check_variables(workspace: Workspace, stages: dict[str, list[str]]) -> Iterator[Diagnostic]:
-    """Stages of active departments whose flow would find no settings.
+    """Find stages of active departments without a settings file.
 
     Args:
         workspace: the checkout.
@@ -188,7 +188,7 @@ def check_variables(workspace: Workspace, stages: dict[str, list[str]]) -> Itera
     try:
         registry = load_registry(workspace.root)
     except ConfigurationError:
-        return  # told with the deployments
+        return  # reported with the deployments
     for one in registry.departments:
         for stage in stages.get(one.id, []) if one.status == "active" else []:
             path = workspace.root / "configs" / "variables" / one.id / f"{stage}.yaml"

@@ -27,11 +27,11 @@ from airnub_prefect.errors import Diagnostic
 
 @dataclass(frozen=True, slots=True)
 class Imports:
-    """The graph of all members, and what they import from outside."""
+    """The import graph of all members, including their imports of third-party packages."""
 
     graph: grimp.ImportGraph
     sources: dict[str, Path]
-    """By module of a member, the folder that its package lies in."""
+    """The folder that contains a member's package, by the name of the package."""
 
     def path(self, module: str) -> Path:
         """The file of a module of a member."""
@@ -40,23 +40,23 @@ class Imports:
         return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
     def line(self, importer: str, imported: str) -> int | None:
-        """Where a module imports another, the first time."""
+        """The line of the first import of one module in another."""
         details = self.graph.get_import_details(importer=importer, imported=imported)
         return min((detail["line_number"] for detail in details), default=None)
 
     def mistake(self, importer: str, imported: str, message: str) -> Diagnostic:
-        """What is wrong with an import, where it stands."""
+        """A diagnostic at the first import of one module in another."""
         return Diagnostic(str(self.path(importer)), self.line(importer, imported), message)
 
 
 def read_imports(
     workspace: Workspace, mistakes: list[Diagnostic], cache: Cache = NO_CACHE, prints: Fingerprints | None = None
 ) -> Imports:
-    """The graph of those members whose sources can be read; files that are no Python are mistakes.
+    """Build the import graph; members with a file that is not valid Python are left out, and the file is reported.
 
     Args:
         workspace: whose sources are importable.
-        mistakes: gathers what is wrong.
+        mistakes: collects the mistakes.
         cache: of members whose files are valid Python.
         prints: fingerprints of the workspace, if some were already made.
     """
@@ -80,17 +80,17 @@ def read_imports(
     if not sources:
         return Imports(grimp.ImportGraph(), sources)
     with _quick_grimp(sources):
-        # Without its cache: it goes by times of files, and reading everything takes a second for 500 members.
+        # Without grimp's cache, which compares times of files; the graph of 500 members takes a second.
         graph = grimp.build_graph(*sorted(sources), include_external_packages=True, cache_dir=None)
     return Imports(graph, sources)
 
 
 @contextmanager
 def _quick_grimp(sources: Mapping[str, Path]) -> Iterator[None]:
-    """Grimp told where packages are, and which modules are of others.
+    """Give grimp the folders of packages, and the answer which modules are third-party.
 
-    By itself it asks both of every package for every package: with 500 of them that is most of what it takes. Its tests
-    compare the graph with that of grimp alone.
+    grimp looks up both for every pair of packages, which is most of its time with 500 packages. A test compares the
+    graph with that of unmodified grimp.
     """
 
     class Known(AbstractPackageFinder):
@@ -130,11 +130,11 @@ _OPTIONAL = re.compile(r"[A-Za-z_][\w.]*")
 
 
 def check_import_contracts(root: Path, imports: Imports) -> Iterator[Diagnostic]:
-    """Imports that a contract forbids; each where it stands, with the contract's name and how it gets there.
+    """Find imports that break a contract, each at its line, with the name of the contract and the import chain.
 
     Args:
         root: of the workspace.
-        imports: of its members. Those that could not be read are left out of the contracts: they are told elsewhere.
+        imports: the import graph; members that it lacks are left out of the contracts, and reported elsewhere.
     """
     path = root / "pyproject.toml"
     try:
@@ -165,7 +165,7 @@ def check_import_contracts(root: Path, imports: Imports) -> Iterator[Diagnostic]
 
 
 class _Reach:
-    """Which top-level packages import which, directly or through others."""
+    """The transitive imports between top-level packages."""
 
     def __init__(self, imports: Imports) -> None:
         self._graph = imports.graph
@@ -173,12 +173,12 @@ class _Reach:
         self._found: dict[str, set[str]] = {}
 
     def keeps(self, contract: Contract) -> bool:
-        """Whether layers of whole packages are kept, for all that packages import of each other.
+        """Whether a contract about layers of whole packages is certainly kept.
 
-        What goes no way between packages goes none between their modules. import-linter looks for a way between each
-        pair of siblings, which takes seconds with 500; it is asked where there may be one, and for all other contracts.
+        Without an import chain between two packages there is none between their modules. import-linter checks only the
+        other contracts: it searches for a chain between each pair of siblings, which takes seconds with 500 packages.
         """
-        said: Any = contract  # its fields are values by now
+        said: Any = contract  # its fields have been validated
         if not isinstance(contract, LayersContract) or said.containers or said.exhaustive or said.ignore_imports:
             return False
         layers = [[tail.name for tail in layer.module_tails] for layer in said.layers]
@@ -194,7 +194,7 @@ class _Reach:
         return True
 
     def _from(self, package: str) -> set[str]:
-        """All that a package reaches."""
+        """All packages that a package imports, transitively."""
         found: set[str] = set()
         waiting = [package]
         while waiting:
@@ -222,7 +222,7 @@ def _broken(imports: Imports, name: str, metadata: dict[str, Any], pyproject: Pa
             links = chain["chain"] if isinstance(chain, dict) else chain
             yield from _forbidden(imports, name, links, whole=True)
     for summary in metadata.get("summaries", []):
-        message = f"contract {name!r}: expected modules of {summary.package} that do not import each other in a circle"
+        message = f"contract {name!r}: expected modules of {summary.package} without circular imports, found some"
         yield Diagnostic(str(imports.path(summary.package)), None, message)
     for module in sorted(metadata.get("undeclared_modules", ())):
         message = f"contract {name!r}: expected {module} to have a layer in {pyproject.name}, found none"
@@ -242,7 +242,7 @@ def _forbidden(imports: Imports, name: str, links: list[dict[str, Any]], *, whol
 
 
 def _without(options: dict[str, Any], gone: Set[str]) -> dict[str, Any]:
-    """A contract without the packages whose sources could not be read; a layer of theirs alone is left out."""
+    """A contract without the packages whose sources could not be read."""
     if not gone:
         return options
     changed = dict(options)

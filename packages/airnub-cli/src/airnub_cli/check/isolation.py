@@ -6,14 +6,13 @@ The tests of a department are run with it alone, and a Dockerfile of its own is 
 import ast
 import re
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from airnub_cli.cache import NO_CACHE, Cache, Fingerprints, digest_of
 from airnub_cli.check.import_contracts import Imports
-from airnub_cli.workspace import Member, Workspace, is_installed, normalized
+from airnub_cli.workspace import Member, Workspace, is_installed, normalized, read_toml
 from airnub_prefect.errors import Diagnostic
 
 _APART = "writes_apart"
@@ -34,19 +33,19 @@ def check_test_isolation(member: Member, departments: Set[str]) -> Iterator[Diag
     for path in paths:
         content = path.read_bytes()
         may_be_apart = not is_apart and path.name == "conftest.py" and _APART.encode() in content
-        # Most files name no other department, and parsing takes long.
+        # Parsing is slow, and most files name no other department.
         named = departments & set(_WORD.findall(content.decode(errors="replace")))
         if not may_be_apart and named <= {member.module}:
             continue
         try:
             nodes = list(ast.walk(ast.parse(content)))
         except (SyntaxError, ValueError):
-            continue  # its tests show that, and so does ruff
+            continue  # reported by its tests and by ruff
         is_apart = is_apart or (may_be_apart and any(map(_is_apart, nodes)))
         for node in nodes:
             for name in _imported(node):
                 if name in departments and name != member.module:
-                    message = f"expected tests of {member.module} alone, found an import of {name}"
+                    message = f"expected tests that import no other department than {member.module}, found {name}"
                     yield Diagnostic(str(path), getattr(node, "lineno", None), message)
     if paths and not is_apart:
         message = f"expected a fixture that uses {_APART}, so that no test writes into the checkout, found none"
@@ -63,7 +62,7 @@ def _imported(node: ast.AST) -> set[str]:
 
 
 def _is_apart(node: ast.AST) -> bool:
-    """Whether it is the name of the fixture, as code."""
+    """Whether a node is the name of the fixture."""
     return _APART in {getattr(node, "id", None), getattr(node, "attr", None), getattr(node, "arg", None)} or (
         isinstance(node, ast.Constant) and node.value == _APART
     )
@@ -75,11 +74,11 @@ _FOLDER = re.compile(r"(?<![\w/])departments/([A-Za-z_]\w*)")
 _ROOT = re.compile(r"USER\s+(root|0)(:\S+)?\s*$", re.IGNORECASE)
 _COPY = re.compile(r"(?:COPY|ADD)\s+(?!.*--from=)(?:--\S+\s+)*(.+)\s+\S+$", re.IGNORECASE)
 _ALL = re.compile(r"(\./?|(\./)?departments/?\**)")
-"""What holds every department."""
+"""Sources of COPY that contain all departments."""
 
 
 def check_dockerfile(member: Member) -> Iterator[Diagnostic]:
-    """A Dockerfile of a department without the stage that is built, that ends as root, or takes another department."""
+    """Check a department's own Dockerfile: it has the stage that is built, no user root, and no other department."""
     path = member.folder / "Dockerfile"
     if member.kind != "department" or not path.is_file():
         return
@@ -88,16 +87,16 @@ def check_dockerfile(member: Member) -> Iterator[Diagnostic]:
         command = line.strip()
         if begun := _STAGE.match(command):
             stage = (begun[2] or "").lower()
-            # It goes on with the user of the stage that it is from, and other images mostly begin with root.
+            # A stage inherits the user of its base; third-party images usually run as root.
             roots[stage] = number if roots.get(begun[1].lower(), number) else 0
         elif command.upper().startswith("USER "):
             roots[stage] = number if _ROOT.match(command) else 0
         elif (copied := _COPY.match(command)) and any(map(_ALL.fullmatch, copied[1].split())):
-            message = f"expected departments/{member.folder.name} alone in its image, found all departments"
+            message = f"expected only departments/{member.folder.name} in its image, found all departments"
             yield Diagnostic(str(path), number, message)
         for other in _FOLDER.findall(line.partition("#")[0]):
             if other != member.folder.name:
-                message = f"expected departments/{member.folder.name} alone in its image, found departments/{other}"
+                message = f"expected only departments/{member.folder.name} in its image, found departments/{other}"
                 yield Diagnostic(str(path), number, message)
     if _TARGET not in roots:
         yield Diagnostic(str(path), None, f"expected a stage called {_TARGET} (FROM … AS {_TARGET}), found none")
@@ -112,14 +111,14 @@ _DYNAMIC = re.compile(r"""(?:\bimport_module|\b__import__)\(\s*f?(["'])([A-Za-z_
 def check_dependencies(
     workspace: Workspace, imports: Imports, cache: Cache = NO_CACHE, prints: Fingerprints | None = None
 ) -> Iterator[Diagnostic]:
-    """Imports of what a member does not declare, each where it stands for the first time in a file.
+    """Find imports of packages that a member does not declare; the first one in each file is reported.
 
-    What comes along with something that is declared counts as undeclared: it may be gone tomorrow.
+    Transitive dependencies count as undeclared, since the packages that need them may drop them.
 
     Args:
         workspace: the checkout.
-        imports: of its members.
-        cache: of members that declare all that they import.
+        imports: the imports of all members.
+        cache: of members without undeclared imports.
         prints: fingerprints of the workspace, if some were already made.
     """
     providers = dict(packages_distributions())
@@ -149,16 +148,16 @@ def _undeclared(
     absent = {name for name in in_tests - members if not is_installed(name)}
     modules = {member.module, *imports.graph.find_descendants(member.module)}
     for importer in sorted(modules):
-        # What a package offers to the tests of others is imported there alone, where the tools of tests are.
+        # Only tests import the module `testing` of a package, so it may use the dependencies of tests.
         declared = in_tests if importer == f"{member.module}.testing" else used
         for imported in sorted(imports.graph.find_modules_directly_imported_by(importer)):
             package = imported.partition(".")[0]
-            # What is imported from above the package has no name, and cannot be imported: that is told with the flows.
+            # A relative import beyond the package has no name; it fails, and is reported with the flows.
             if not package or package == member.module or package in sys.stdlib_module_names:
                 continue
             names = [normalized(name) for name in providers.get(package, [package])]
             if package not in providers and absent & declared:
-                continue  # of something declared that is not installed here, whose modules nothing says
+                continue  # may belong to a declared package that is not installed here
             if not declared & set(names):
                 what = " or ".join(sorted(set(names)))
                 mend = f"uv add --package {member.name} {what}"
@@ -167,7 +166,7 @@ def _undeclared(
 
 
 def _hidden(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
-    """Members that are imported by a name in quotes, which no graph shows."""
+    """Find imports of members by a string, which the import graph does not contain."""
     declared = _declared(member.folder / "pyproject.toml")
     members = {one.module: one for one in workspace.members.values()}
     for path in sorted((member.folder / "src" / member.module).rglob("*.py")):
@@ -181,7 +180,7 @@ def _hidden(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
 
 
 def _declared(pyproject: Path, *, for_tests: bool = False) -> set[str]:
-    table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    table = read_toml(pyproject.read_text(encoding="utf-8"))
     project = table["project"]
     lists = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
     lists += table.get("dependency-groups", {}).values() if for_tests else []

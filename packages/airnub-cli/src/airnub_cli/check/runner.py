@@ -1,7 +1,7 @@
 """The runner of `airnub check`: all checks, their order, and which are skipped after a mistake of an earlier one.
 
-Checks that pass are cached by a digest of all that they read. What importing a department shows is cached for each
-department; here are checks of the whole workspace.
+Checks that pass are cached by a digest of their inputs: checks of the whole workspace here, and those that import
+departments for each department (`airnub_cli.compile`).
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,6 @@ from airnub_cli.check.committed_files import check_conflicts, check_plain_secret
 from airnub_cli.check.conformance import check_lock, check_member, check_projects, check_registration
 from airnub_cli.check.descriptions import check_descriptions
 from airnub_cli.check.isolation import check_dockerfile, check_test_isolation
-from airnub_cli.check.report import CheckWarning, mistakes_in
 from airnub_cli.check.unchanged import of_backend, of_imports
 from airnub_cli.workspace import Workspace, importable
 from airnub_prefect.errors import Diagnostic
@@ -21,16 +20,16 @@ from airnub_prefect.paths import shown
 
 
 def check_everything(workspace_root: Path, cache: Cache = NO_CACHE) -> list[Diagnostic]:
-    """All mistakes and warnings of a workspace, sorted by file and line. Nothing is sent or written, no server asked.
+    """Find all mistakes and warnings of a workspace; no file is written, and no server is contacted.
 
     Args:
         workspace_root: the folder of its `pyproject.toml`.
-        cache: of what was found right.
+        cache: of checks that passed.
     """
     if conflicts := list(check_conflicts(workspace_root)):
-        return told(conflicts)  # in a file with marks, every other look would find consequences of them
+        return deduplicated(conflicts)  # other checks would report consequences of the conflicts
     if broken := list(check_projects(workspace_root)):
-        return told(broken)  # without a project file, nothing can be said of what stands on it
+        return deduplicated(broken)  # all other checks need the project files
     workspace = Workspace.around(workspace_root)
     mistakes: list[Diagnostic] = []
     departments = {member.module for member in workspace.members.values() if member.kind == "department"}
@@ -43,11 +42,11 @@ def check_everything(workspace_root: Path, cache: Cache = NO_CACHE) -> list[Diag
     mistakes += check_lock(workspace_root)
     mistakes += check_descriptions(workspace, cache)
     mistakes += _imported(workspace, cache)
-    return told(mistakes)
+    return deduplicated(mistakes)
 
 
 def _imported(workspace: Workspace, cache: Cache) -> list[Diagnostic]:
-    # They bring much, and Prefect where something is to be imported.
+    # These are slow to import, and import Prefect if a department has to be imported.
     from airnub_cli.apply.variables import CheckedVariables
     from airnub_cli.check.environments import check_backend, check_stale, check_triggers, check_variables
     from airnub_cli.check.import_contracts import check_import_contracts, read_imports
@@ -73,7 +72,7 @@ def _imported(workspace: Workspace, cache: Cache) -> list[Diagnostic]:
         mistakes += check_triggers(checked.sources)
         stages: dict[str, list[str]] = {}
         for source in checked.sources:
-            if source.department not in broken:  # else there is nothing to import, which is told already
+            if source.department not in broken:  # otherwise it cannot be imported, which is already reported
                 mistakes += source.flows
                 stages[source.department] = list((source.stages or {}).values())
         mistakes += check_data_contracts(workspace, broken)
@@ -81,10 +80,13 @@ def _imported(workspace: Workspace, cache: Cache) -> list[Diagnostic]:
         digest = of_backend(workspace, prints)
         known = cache.get("backend", digest)
         if isinstance(known, list):
-            mistakes += [CheckWarning(str(workspace.root / where), line, message) for where, line, message in known]
+            mistakes += [
+                Diagnostic(str(workspace.root / where), line, message, is_warning=True)
+                for where, line, message in known
+            ]
         else:
             found = list(check_backend(workspace, CheckedVariables(workspace, cache, prints)))
-            if not mistakes_in(found):
+            if all(one.is_warning for one in found):
                 # Checkouts share the cache: places are kept relative to the root.
                 places = [Path(one.where).absolute().relative_to(workspace.root).as_posix() for one in found]
                 rows = [[place, one.line, one.message] for place, one in zip(places, found, strict=True)]
@@ -100,13 +102,13 @@ def _is_known(cache: Cache, look: str, digest: str | None) -> bool:
 
 
 def _remember(cache: Cache, look: str, digest: str | None, found: list[Diagnostic]) -> None:
-    # What is wrong may have its reason outside of what the digest covers.
+    # Mistakes are not cached, since their cause may be outside of what the digest covers.
     if not found:
         cache.put(look, digest, "right")
 
 
-def told(mistakes: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Each once, with paths as a person types them, file by file and line by line."""
+def deduplicated(mistakes: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Remove duplicates, shorten paths, and sort by file and line."""
     every = {
         replace(one, where=shown(Path(one.where)) if Path(one.where).is_absolute() else one.where): None
         for one in mistakes

@@ -1,31 +1,31 @@
 """Digests of the inputs of checks; a check whose inputs are unchanged is not repeated.
 
-With nothing changed in the checkout no check is imported.
+If nothing changed in the checkout, no check is imported.
 """
 
 import hashlib
 import os
 import re
 import stat
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from airnub_cli import subprocesses
 from airnub_cli.cache import Cache, Fingerprints, digest_of, read_content
-from airnub_cli.check.report import CheckWarning, mistakes_in
-from airnub_cli.configuration.placeholders import known_values
+from airnub_cli.configuration.dotenv import known_values
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError, importable
 from airnub_prefect.errors import Diagnostic
 
 _KIND = "checks"
 _IGNORED = (".env",)
-"""Files of the root that git leaves out, and a check reads."""
+"""Files of the root that git ignores and checks read."""
 _PLACEHOLDER = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _CONFIGURED = ("configs", "infra")
 
 
 def of_imports(workspace: Workspace, prints: Fingerprints) -> str | None:
-    """What decides who imports whom and may: the sources of all members, and all `pyproject.toml` files."""
+    """A digest of the inputs of import checks: the sources of all members, and all `pyproject.toml` files."""
     parts = [_of_file(workspace.root / "pyproject.toml")]
     for member in workspace.members.values():
         sources = prints.tree(member.folder / "src" / member.module)
@@ -36,7 +36,7 @@ def of_imports(workspace: Workspace, prints: Fingerprints) -> str | None:
 
 
 def of_backend(workspace: Workspace, prints: Fingerprints) -> str | None:
-    """What decides whether the backend's files are right: they, the settings of departments, and what fills them."""
+    """A digest of the inputs of the desired state: its files, all departments, and values of placeholders."""
     imported = prints.imported()
     if imported is None:
         return None
@@ -57,14 +57,14 @@ def _of_file(path: Path) -> str:
 
 
 def checkout_digest(root: Path, environment: Mapping[str, str] | None = None) -> str | None:
-    """Of every file that git has or would take, of what departments import, and of the environment that these read.
+    """The digest of a checkout: tracked and untracked files, imported packages, and the environment that they read.
 
     Args:
         root: of the workspace.
         environment: as `Fingerprints` takes it.
 
     Returns:
-        `None` outside of git, and where something that is imported cannot be found.
+        `None` outside of a git repository, or if an imported package cannot be found.
     """
     try:
         workspace = Workspace.around(root)
@@ -72,37 +72,37 @@ def checkout_digest(root: Path, environment: Mapping[str, str] | None = None) ->
             imported = of_backend(workspace, Fingerprints(workspace, environment))
     except (WorkspaceError, OSError):
         return None  # a mistake that the check itself reports
-    # With the state of each: a file that git has may be a mistake where the same file is none outside of it.
+    # With the state of each file: a tracked `.env` is a mistake, an untracked one is not.
     command = ["git", "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard"]
     try:
-        listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
+        listed = subprocesses.run(command, root)
+    except (OSError, ProgramError):
         return None
-    if imported is None:
+    if imported is None or listed.status != 0:
         return None
     whole, folder = hashlib.sha256(), f"{root}{os.sep}"
-    for entry in [*filter(None, listed.split(b"\0")), *(b"! " + name.encode() for name in _IGNORED)]:
+    for entry in [*filter(None, listed.stdout.split(b"\0")), *(b"! " + name.encode() for name in _IGNORED)]:
         content = _content(folder + os.fsdecode(entry[2:]))
         whole.update(len(entry).to_bytes(8, "big") + entry + len(content).to_bytes(8, "big") + content)
     return digest_of(imported, str(root), whole.hexdigest())
 
 
 def recall_check(cache: Cache, digest: str | None) -> list[Diagnostic] | None:
-    """The warnings of a checkout without mistakes, `None` where they are not known."""
+    """The cached warnings of a checkout without mistakes; `None` if they are not cached."""
     known = cache.get(_KIND, digest)
     if not isinstance(known, list):
         return None
-    return [CheckWarning(where, line, message) for where, line, message in known]
+    return [Diagnostic(where, line, message, is_warning=True) for where, line, message in known]
 
 
 def remember_check(cache: Cache, digest: str | None, found: list[Diagnostic]) -> None:
-    """Keep the warnings of a checkout without mistakes; of mistakes the reason may lie elsewhere."""
-    if not mistakes_in(found):
+    """Cache the warnings of a checkout; mistakes are not cached, since their cause may be outside of it."""
+    if all(one.is_warning for one in found):
         cache.put(_KIND, digest, [[one.where, one.line, one.message] for one in found])
 
 
 def _content(path: str) -> bytes:
-    """With its mode; of a link where it leads, and of a file that is gone that it is."""
+    """The content of a file with its mode; the target of a link; the error number of a missing file."""
     try:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):

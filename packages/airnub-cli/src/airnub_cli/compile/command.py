@@ -6,11 +6,12 @@ from typing import cast, get_args
 
 import click
 
-from airnub_cli.configuration.environment_names import LOCAL, PoolType
-from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.configuration import LOCAL, PoolType
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 from airnub_prefect.paths import shown
 
 
@@ -33,17 +34,18 @@ from airnub_prefect.paths import shown
     help="Type of all work pools. Default: as the environment sets it, else each pool's own type.",
 )
 def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: str | None) -> None:
-    """Merge the prefect.yaml files of all active departments into one, after a check of every deployment.
+    """Merge the departments' prefect.yaml files into one.
 
-    With the root's prefect.yaml, owner tags of deployments are written into the departments' files, and the generated
-    sections of other files are updated: CODEOWNERS, the services of Compose, the import contracts. The dependencies of
-    departments must be installed: each department without a cached result is imported.
+    Every deployment is checked first. Retired departments are left out. With the root's prefect.yaml, owner tags of
+    deployments are written into the departments' files, and the generated sections of other files are updated:
+    CODEOWNERS, the services of Compose, the import contracts. The dependencies of departments must be installed: each
+    department without a cached result is imported.
     """
     quiet_prefect()  # as `airnub check` does, so that both use the same cache entries
     # These modules import Prefect, which is slow; other commands and `--help` do not need it.
     from airnub_cli.cache import NO_CACHE, Cache
     from airnub_cli.compile.compilation import compile_environment
-    from airnub_cli.compile.department_file import FILE, retagged
+    from airnub_cli.compile.prefect_yaml import FILE, retagged
     from airnub_cli.compile.workspace_check import check_deployments
     from airnub_cli.configuration.environment import load_environment, said_of_sources
     from airnub_cli.configuration.generated_sections import generated_sections
@@ -78,7 +80,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
             click.secho(said, fg="yellow", err=True)
         count = len(error.mistakes) if isinstance(error, ConfigurationError) else 1
         click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was written", fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     for doubt in bases.doubts:
         click.secho(doubt, fg="yellow", err=True)
     if replaced := environment.replaced_sources():
@@ -97,7 +99,7 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
             click.echo(f"{shown(path)} is written", err=True)
     if not wanted and to != "-":
         click.echo(f"{shown(Path(to))} is up to date: {len(found.entries())} deployments", err=True)
-    sys.exit(1 if check and wanted else 0)
+    sys.exit(FAILED if check and wanted else COMPLETED)
 
 
 def _is(output: str | None, path: Path) -> bool:

@@ -11,13 +11,12 @@ from typing import Any
 import yaml
 
 from airnub_cli.cache import NO_CACHE, Cache, digest_of
-from airnub_cli.compile.department_file import SOURCES, DeploymentEntry, list_at, mapping_at, tags, text_at
 from airnub_cli.compile.deployment_check import unfilled, variables
-from airnub_cli.compile.deployment_schema import GUARD
+from airnub_cli.compile.prefect_yaml import SOURCES, DeploymentEntry, list_at, mapping_at, tags, text_at
+from airnub_cli.compile.prefect_yaml_schema import GUARD
 from airnub_cli.compile.workspace_check import Checked, check_deployments
-from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment
-from airnub_cli.configuration.environment_names import LOCAL, PoolType
-from airnub_cli.configuration.overlay import overlay
+from airnub_cli.configuration import LOCAL, PoolType
+from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment, overlay
 from airnub_cli.configuration.pools import PoolFile, job_variables, type_of
 from airnub_cli.images.image import ImageDigest
 from airnub_cli.workspace import Workspace
@@ -46,14 +45,13 @@ def compile_environment(
     Args:
         workspace: the checkout.
         name: of the environment.
-        digest: names images; needed where the environment has a registry.
-        kind: of all work pools, in place of what the environment and their files say; processes have no images and pull
-            nothing.
+        digest: returns the digest of an image; required if the environment has a registry.
+        kind: overrides the type of all work pools; processes have no images and no pull steps.
         found: the result of `check_deployments`, if it was already called.
         cache: of YAML text from earlier compilations.
 
     Raises:
-        ConfigurationError: something is wrong somewhere; every mistake with its line.
+        ConfigurationError: the files have mistakes, all of which are reported with their lines.
     """
     found = found or check_deployments(workspace, cache=cache)
     if found.mistakes:
@@ -82,7 +80,7 @@ def compile_deployments(
     kind: PoolType | None = None,
     cache: Cache = NO_CACHE,
 ) -> list[dict[str, Any]]:
-    """Compile the deployments of an environment, without making text of them.
+    """Compile the deployments of an environment, without serialising them.
 
     Args:
         workspace: the checkout.
@@ -94,7 +92,7 @@ def compile_deployments(
         cache: of the names of job variables.
 
     Raises:
-        ConfigurationError: something is wrong somewhere; every mistake with its line.
+        ConfigurationError: the files have mistakes, all of which are reported with their lines.
     """
     entries = found.entries()
     images = _Images(environment, digest)
@@ -178,12 +176,12 @@ def _deployment(
     kind = type_of(pools[pool], environment, asked)
     variables = dict(mapping_at(value, "work_pool", "job_variables"))
     if kind == "process":
-        value["pull"] = []  # installed where the worker is
+        value["pull"] = []  # the code is installed with the worker
     else:
         variables["image"] = images.name(entry)
         if version := images.version(entry):
             value["version"] = version
-    # Departments write Docker's.
+    # Departments' files have the variables of Docker pools.
     overlaid = overlay(variables, over.job_variables if over else {})
     variables = {name: value for name, value in overlaid.items() if name in knows(kind)}
     value["work_pool"] = value["work_pool"] | {"name": pool}

@@ -1,6 +1,6 @@
 """Check of one imported department: its `department.py`, its flows, and the settings of its stages.
 
-Every flow has a deployment or is marked as having none, and no settings swallow an unknown key.
+Every flow has a deployment or is marked as having none, and no settings ignore an unknown key.
 """
 
 import ast
@@ -16,8 +16,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from airnub_cli.compile.department_file import DepartmentFile, awaited_resources, list_at, text_at
-from airnub_cli.compile.entrypoints import EntrypointError, load_flow
+from airnub_cli.compile.deployment_check import EntrypointError, load_flow
+from airnub_cli.compile.prefect_yaml import DepartmentFile, awaited_resources, list_at, text_at
 from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.errors import Diagnostic
@@ -63,8 +63,8 @@ def _wrong_flow(
     elif flow.name != department.command and not flow.name.startswith(f"{department.command}-"):
         code = flow.fn.__code__
         message = (
-            f"expected a name of the flow that begins with {department.command!r}, found {flow.name!r}: Prefect tells "
-            "flows apart by their names"
+            f"expected a name of the flow that begins with {department.command!r}, found {flow.name!r}: names of flows "
+            "are unique in Prefect"
         )
         yield Diagnostic(code.co_filename, code.co_firstlineno, message)
 
@@ -92,7 +92,7 @@ def _wrong_settings(stage: Stage, department: Department) -> Iterator[Diagnostic
     if found != (department.name, stage.name):
         message = (
             f"expected department={department.name!r}, stage={stage.name!r} in {kind.__qualname__}, found "
-            f"department={found[0]!r}, stage={found[1]!r}: its Variable would be another's"
+            f"department={found[0]!r}, stage={found[1]!r}, whose Variable it would read"
         )
         yield Diagnostic(inspect.getfile(kind), inspect.getsourcelines(kind)[1], message)
 
@@ -216,7 +216,7 @@ def _loose(stage: Stage, path: Path) -> Iterator[Diagnostic]:
         if model.model_config.get("extra") != "forbid":
             message = (
                 f"expected extra='forbid' in {model.__qualname__}, a part of the settings of stage {stage.name}; "
-                "without it an unknown key is swallowed"
+                "without it an unknown key is ignored"
             )
             yield Diagnostic(inspect.getfile(model), inspect.getsourcelines(model)[1], message)
         for field in model.model_fields.values():

@@ -1,24 +1,147 @@
-"""Check of one deployment by itself: schedules, pools, parameters, `pull` steps, and placeholders.
+"""Check of one deployment by itself: its flow and parameters, schedules, pools, `pull` steps, and placeholders.
 
 Prefect looks up the function of a step too late, and replaces an unknown placeholder by nothing, with exit status 0.
 """
 
 import inspect
+import logging
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_cli.compile.department_file import DeploymentEntry, list_at, mapping_at, text_at
-from airnub_cli.compile.deployment_schema import GUARD
-from airnub_cli.compile.entrypoints import EntrypointError, load_flow, misfits
+from airnub_cli.compile.prefect_yaml import DeploymentEntry, list_at, mapping_at, text_at
+from airnub_cli.compile.prefect_yaml_schema import GUARD
 from airnub_cli.configuration.pools import wrong_defaults
+from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import Place
+
+_MODULE_FORM = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_COMPLAINT = re.compile(r"^ ?- (.*?): (.*)$", re.MULTILINE)
+
+
+class EntrypointError(Exception):
+    """An entrypoint does not refer to a flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterMisfit:
+    """A parameter that does not fit; `place` begins with its name."""
+
+    place: Place
+    message: str
+
+
+def load_flow(entrypoint: str) -> Any:
+    """Import the flow at `package.module.function`.
+
+    A file path as entrypoint is rejected: Prefect deploys it even if it cannot be imported, and its runs crash.
+
+    Raises:
+        EntrypointError: the entrypoint has a different form, cannot be imported, or is not a flow.
+    """
+    from prefect import Flow
+
+    if _MODULE_FORM.fullmatch(entrypoint) is None:
+        raise EntrypointError(f"expected an importable flow as package.module.function, found {entrypoint!r}")
+    module, _, name = entrypoint.rpartition(".")
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError as error:
+        raise EntrypointError(
+            f"expected an importable flow, found {entrypoint!r}: {error}; "
+            f"is it installed? {INSTALL_ALL} installs every department"
+        ) from None
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
+        raise EntrypointError(
+            f"expected an importable flow, found {entrypoint!r}: importing {module} raises "
+            f"{type(error).__name__}: {error}"
+        ) from None
+    flow = getattr(found, name, None)
+    if not isinstance(flow, Flow):
+        flows = sorted(key for key, value in vars(found).items() if isinstance(value, Flow))
+        has = "nothing of that name" if flow is None else f"{type(flow).__name__} {name!r}"
+        raise EntrypointError(f"expected a flow, found {has} in {module}; its flows are {', '.join(flows) or 'none'}")
+    return flow
+
+
+def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterator[ParameterMisfit]:
+    """Validate parameters against a flow, as the flow does when it runs.
+
+    Args:
+        flow: that of the deployment.
+        parameters: by name.
+        complete: a run starts with these parameters only, so those without a default are required.
+    """
+    from prefect.exceptions import ParameterTypeError
+    from prefect.utilities.callables import get_call_parameters, parameter_schema
+    from prefect.utilities.schema_tools.validation import validate
+
+    signature = inspect.signature(flow.fn).parameters
+    unknown = [name for name in parameters if name not in signature]
+    for name in unknown:
+        yield ParameterMisfit((name,), f"unknown parameter of flow {flow.name!r}; {nearest_or_all(name, signature)}")
+    missing = [name for name, one in signature.items() if one.default is one.empty and name not in parameters]
+    if missing and complete:
+        for name in missing:
+            yield ParameterMisfit(
+                (), f"missing parameter {name!r}, which flow {flow.name!r} needs; scheduled runs lack it"
+            )
+    given = {name: value for name, value in parameters.items() if name in signature}
+    if missing:
+        # The server checks these for a deployment whose parameters are completed when a run is started.
+        schema = parameter_schema(flow).model_dump_for_openapi()
+        for error in validate(given, schema, ignore_required=True):
+            # Its message would repeat the value, which may be a secret.
+            message = f"expected {_rule(error)}, as flow {flow.name!r} declares"
+            yield ParameterMisfit(tuple(error.absolute_path), message)
+        return
+    if not given:
+        return  # Prefect does not validate defaults
+    told: dict[Place, list[str]] = {}
+    logger = logging.getLogger("prefect.flows")
+    with _silent(logger):  # it logs the parameters, and a mistake in them may be a secret in the wrong place
+        try:
+            flow.validate_parameters(get_call_parameters(flow.fn, (), given))
+        except ParameterTypeError as error:
+            for place, message in _COMPLAINT.findall(str(error)):
+                told.setdefault(_written(place.split("."), given), []).append(message)
+    for at, messages in told.items():
+        yield ParameterMisfit(at, f"{' or '.join(dict.fromkeys(messages))} (flow {flow.name!r})")
+
+
+def _rule(error: Any) -> str:
+    return f"{error.validator} {error.validator_value}" if error.validator == "type" else str(error.validator)
+
+
+def _written(steps: list[str], value: Any) -> Place:
+    """The steps of an error location that exist in the parameters; the others name alternatives of a union."""
+    place: list[str | int] = []
+    for step in steps:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+            place.append(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+            place.append(int(step))
+    return tuple(place)
+
+
+@contextmanager
+def _silent(logger: logging.Logger) -> Iterator[None]:
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
 
 _ANY = re.compile(r"\{\{(.*?)\}\}|\{%.*?%\}|\{\{", re.DOTALL)
 _ENVIRONMENT = re.compile(r"\$([A-Za-z_]\w*)")
@@ -45,7 +168,7 @@ def variables(value: Any) -> set[str]:
 def _complaint(place: Place, match: re.Match[str], environment: Mapping[str, str]) -> str | None:
     inside = (match.group(1) or "").strip()
     if place[0] == "name":
-        return f"expected a name as it is, found {match.group()}; triggers and `-n` know what is written"
+        return f"expected a name without placeholders, found {match.group()}; triggers and `-n` use the name as written"
     if variable := _ENVIRONMENT.fullmatch(inside):
         if environment.get(variable.group(1)):
             return None
@@ -56,10 +179,10 @@ def _complaint(place: Place, match: re.Match[str], environment: Mapping[str, str
         if place[0] == "pull":
             return None  # filled at run time, where a missing one fails the run
         return (
-            f"expected no {match.group()}: Prefect fills it while it deploys, a missing Variable with nothing and a "
-            "block in plain text; say it in configs/environments/, or read it in the flow"
+            f"expected no {match.group()}: Prefect replaces it during the deploy, a missing Variable by nothing and a "
+            "block by its plain text; set the value in configs/environments/, or read it in the flow"
         )
-    return f"expected {{{{ $NAME }}}} of the environment, found {match.group()}, which nothing fills"
+    return f"expected {{{{ $NAME }}}} of the environment, found {match.group()}, which is never filled"
 
 
 def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
@@ -128,13 +251,13 @@ def misplaced(entry: DeploymentEntry, pools: Collection[str], environment: Mappi
 
     Args:
         entry: the deployment.
-        pools: names of those that there are.
-        environment: what placeholders are filled from.
+        pools: names of existing pools.
+        environment: values for placeholders.
     """
     for place, message in unfilled(entry.value, environment):
         yield entry.mistake(message, *place)
     pool = text_at(entry.value, "work_pool", "name")
-    # Nothing applies a pool of the template, so it has no file.
+    # The template is never deployed, so its pool has no file.
     if pool is not None and pool not in pools and entry.source.registered is not None:
         message = f"expected a pool of infra/work-pools/, found {pool!r}; {nearest_or_all(pool, pools)}"
         yield entry.mistake(message, "work_pool", "name")
@@ -145,7 +268,7 @@ def _unguarded(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     guarded = {name for step in steps for name in list_at(step, GUARD, "names") if isinstance(name, str)}
     if lacking := sorted(variables(entry.value) - guarded):
         wanted = f"build: [{{{GUARD}: {{names: [{', '.join(lacking)}]}}}}]"
-        yield entry.mistake(f"expected {wanted} at the top of the file: Prefect fills what is not set with nothing")
+        yield entry.mistake(f"expected {wanted} at the top of the file: Prefect replaces unset variables by nothing")
 
 
 def _pulled(entry: DeploymentEntry) -> Iterator[Diagnostic]:
@@ -168,10 +291,10 @@ def _placed(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     image, expected = text_at(entry.value, "work_pool", "job_variables", "image"), f"airnub/{source.command}:local"
     if image != expected:
         found = "nothing" if image is None else repr(image)
-        message = f"expected {expected}, found {found}; `--env` writes other ones"
+        message = f"expected {expected}, found {found}; `airnub compile --env` replaces it"
         yield entry.mistake(message, "work_pool", "job_variables", "image")
     variables = mapping_at(entry.value, "work_pool", "job_variables")
-    # Without the image as expected, the others are the same in most departments, and looked at once.
+    # Without the expected image, the variables of most departments are equal, and are checked once.
     others = {name: value for name, value in variables.items() if name != "image" or value != expected}
     for place, message in wrong_defaults("docker", others):
         yield entry.mistake(message, "work_pool", "job_variables", *place)
@@ -182,7 +305,7 @@ def _flow(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     if entrypoint is None:
         return
     if "{{" in entrypoint:
-        yield entry.mistake("expected it as it is, found a placeholder", "entrypoint")
+        yield entry.mistake("expected an entrypoint without placeholders, found one", "entrypoint")
         return
     try:
         flow = load_flow(entrypoint)
@@ -202,7 +325,7 @@ def _flow(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     for misfit in own:
         yield entry.mistake(misfit.message, "parameters", *misfit.place)
     for place, more in starts:
-        # What comes from the event is not known before it.
+        # Values that come from the event are unknown until it occurs.
         known = {name: value for name, value in more.items() if not _is_template(value)}
         templates = more.keys() - known.keys()
         for misfit in misfits(flow, parameters | known, complete=not templates):
@@ -217,7 +340,7 @@ def _is_template(value: Any) -> bool:
 
 
 def _refused_by_prefect(trigger: Any) -> str | None:
-    """What Prefect's own models say that ours let pass, such as a `within` that is too short for a `Proactive` one."""
+    """Errors that only Prefect's own models find, such as a `within` that is too short for a `Proactive` trigger."""
     try:
         _triggers().validate_python(trigger)
     except ValidationError as error:

@@ -1,27 +1,183 @@
-"""Check of all deployments, the registry and the environments, with all mistakes reported at once.
+"""Check of all departments, the registry and the environments, with all mistakes reported at once.
+
+Departments that pass are cached by a fingerprint of all their inputs; a cached department is not imported, and neither
+is Prefect. Failures are never cached: their cause may be outside of what the fingerprint covers. Departments without a
+cached result are imported by a process pool, on all cores, and without parameter schemas: Prefect builds these twice
+for each flow, which is more than half of the cost of importing departments.
 
 Every name in an environment must exist: an override of a missing object would silently have no effect. The job
 variables of a pool must be known to its type of worker.
 """
 
+import hashlib
+import importlib
+import inspect
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
 
 from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
-from airnub_cli.compile.department_file import DepartmentFile, DeploymentEntry, clashes, list_at, retagged, text_at
-from airnub_cli.compile.deployment_check import misplaced
-from airnub_cli.compile.import_checks import judged_sources
+from airnub_cli.compile.department_check import wrong_flows
+from airnub_cli.compile.deployment_check import misplaced, wrong
+from airnub_cli.compile.prefect_yaml import (
+    FILE,
+    DepartmentFile,
+    DeploymentEntry,
+    clashes,
+    list_at,
+    read_source,
+    retagged,
+    stages,
+    text_at,
+)
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.configuration.environment import EnvironmentFile, environments, read_environment
 from airnub_cli.configuration.pools import PoolFile, pool_files, read_pool_files, type_of, wrong_defaults
 from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Registry, load_registry, registry_file
-from airnub_cli.workspace import Workspace, importable
+from airnub_cli.subprocesses import map_in_processes
+from airnub_cli.workspace import Member, Workspace, importable
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
 from airnub_prefect.validation import nearest_or_all
 from airnub_prefect.yaml_file import YamlFile, read_yaml
+
+
+def without_schemas() -> None:
+    """Make flows that this process imports have empty parameter schemas: such flows can be inspected, not deployed.
+
+    The model that validates a flow's parameters is made when it is needed: few deployments have parameters.
+    """
+    from prefect import flows
+    from prefect.utilities import callables
+
+    validated = vars(flows)["ValidatedFunction"]
+    make, empty = callables.parameter_schema, callables.parameter_schema(_nothing)
+
+    def quick(function: Callable[..., Any]) -> Any:
+        return empty if _is_simple(function) else make(function)
+
+    class LateValidation:
+        """The part of Prefect's class that a flow uses; a function that is not simple may be refused at once."""
+
+        def __init__(self, function: Callable[..., Any], config: Any = None) -> None:
+            self._make: Callable[[], Any] = lambda: validated(function, config)
+            if not _is_simple(function) or not all(map(_is_field, inspect.signature(function).parameters)):
+                self._make()
+
+        def validate_call_args(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return self._make().validate_call_args(args, kwargs)
+
+    vars(flows).update(parameter_schema=quick, ValidatedFunction=LateValidation)
+
+
+def _is_field(name: str) -> bool:
+    """Whether a parameter can be a field of a Pydantic model in any case."""
+    return not name.startswith(("_", "v__", "model_")) and not hasattr(BaseModel, name)
+
+
+def _nothing() -> None: ...
+
+
+def _is_simple(function: Callable[..., Any]) -> bool:
+    """Whether a schema can always be built for the types of all parameters."""
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except (NameError, TypeError):
+        return False
+    return all(_is_safe(one.annotation) for one in signature.parameters.values())
+
+
+_PLAIN = {str, int, float, bool, date, datetime, NoneType}
+_GENERIC = {Union, UnionType, dict, list}
+
+
+def _is_safe(annotation: Any) -> bool:
+    if get_origin(annotation) in _GENERIC:
+        return all(map(_is_safe, get_args(annotation)))
+    if annotation in _PLAIN:
+        return True
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel) and bool(annotation.__pydantic_complete__)
+
+
+_KIND = "departments"
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """The result for one department; it is pickled between processes."""
+
+    file: YamlFile
+    mistakes: list[Diagnostic]
+    flows: list[Diagnostic]
+    stages: dict[str, str]
+
+
+def judged_sources(
+    workspace: Workspace, registry: Registry, cache: Cache, prints: Fingerprints
+) -> list[DepartmentFile]:
+    """Check the files of all departments; returns them sorted by department, each with its own mistakes."""
+    named = {one.id: one for one in registry.departments}
+    found: dict[str, DepartmentFile] = {}
+    waiting: list[tuple[Member, str | None]] = []
+    departments = [member for member in workspace.members.values() if member.kind == "department"]
+    for member in sorted(departments, key=lambda member: member.module):
+        path = member.folder / FILE
+        digest = prints.of(member, _digest(path))
+        known = cache.get(_KIND, digest)
+        if not _is_understood(known):
+            waiting.append((member, digest))
+            continue
+        found[member.module] = DepartmentFile(
+            member.module, named.get(member.module), path, None, stages=known["stages"], known=known["value"]
+        )
+    if waiting:
+        # Job variables of a department that sets only its image; checking others imports Prefect's worker for Docker.
+        wrong_defaults("docker", {}, cache)
+    verdicts = map_in_processes(_judge, [member for member, _ in waiting], _prepare, without_schemas)
+    for (member, digest), verdict in zip(waiting, verdicts, strict=True):
+        module = member.module
+        found[module] = DepartmentFile(
+            module, named.get(module), member.folder / FILE, verdict.file, verdict.mistakes, verdict.flows,
+            verdict.stages,
+        )  # fmt: skip
+        if not verdict.mistakes and not verdict.flows and isinstance(verdict.file.value, dict):
+            cache.put(_KIND, digest, {"value": verdict.file.value, "stages": verdict.stages})
+    return [found[name] for name in sorted(found)]
+
+
+def _judge(member: Member) -> _Verdict:
+    # The registry is checked with the whole workspace.
+    source = read_source(member.module, None, member.folder / FILE)
+    mistakes = [*source.mistakes, *(one for entry in source.entries() for one in wrong(entry))]
+    return _Verdict(source.file, mistakes, list(wrong_flows(source)), stages(member.module))
+
+
+def _prepare() -> None:
+    """Import the modules that nearly every department imports."""
+    quiet_prefect()
+    for name in (
+        "airnub_cli.configuration.pools", "airnub_prefect.finish_stage", "airnub_prefect.settings_resolution",
+        "airnub_prefect.tasks", "prefect.events",
+    ):  # fmt: skip
+        importlib.import_module(name)
+
+
+def _is_understood(known: Any) -> bool:
+    return isinstance(known, dict) and isinstance(known.get("value"), dict) and isinstance(known.get("stages"), dict)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def lost_overlays(
@@ -115,7 +271,7 @@ def check_deployments(
     try:
         registry = load_registry(workspace.root)
     except ConfigurationError as error:
-        return Checked([], {}, {}, _told(error.mistakes))
+        return Checked([], {}, {}, _deduplicated(error.mistakes))
     with importable(member.folder / "src" for member in workspace.members.values()):
         sources = judged_sources(workspace, registry, cache, prints or Fingerprints(workspace))
     names = pool_files(workspace.root)
@@ -139,7 +295,7 @@ def check_deployments(
         if one.says is not None:
             mistakes += lost_overlays(workspace.root, one.file, one.says, registry, sources, pools, cache)
             valid[name] = one.says
-    return Checked(sources, valid, pools, _told(mistakes))
+    return Checked(sources, valid, pools, _deduplicated(mistakes))
 
 
 def _registered(workspace: Workspace, registry: Registry, sources: list[DepartmentFile]) -> Iterator[Diagnostic]:
@@ -154,10 +310,10 @@ def _registered(workspace: Workspace, registry: Registry, sources: list[Departme
             yield Diagnostic(str(path), None, f"expected an entry of department {source.department!r}, found none")
 
 
-def _told(mistakes: list[Diagnostic]) -> list[Diagnostic]:
+def _deduplicated(mistakes: list[Diagnostic]) -> list[Diagnostic]:
     """Sort mistakes by file and line, with shortened paths; a mistake in an anchor is reported once."""
-    told: dict[tuple[str, int | None, str], Diagnostic] = {}
+    kept: dict[tuple[str, int | None, str], Diagnostic] = {}
     for one in mistakes:
         where = shown(Path(one.where)) if Path(one.where).is_absolute() else one.where
-        told.setdefault((where, one.line, _INDEX.sub("deployments", one.message)), replace(one, where=where))
-    return sorted(told.values(), key=lambda one: (one.where, one.line or 0, one.message))
+        kept.setdefault((where, one.line, _INDEX.sub("deployments", one.message)), replace(one, where=where))
+    return sorted(kept.values(), key=lambda one: (one.where, one.line or 0, one.message))

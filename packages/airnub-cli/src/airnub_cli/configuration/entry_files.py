@@ -8,9 +8,10 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import BaseModel, Field
 
 from airnub_cli.configuration.environment import Environment
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import StrictModel, checked
+from airnub_prefect.validation import checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]

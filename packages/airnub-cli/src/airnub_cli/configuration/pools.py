@@ -11,13 +11,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from airnub_cli.cache import NO_CACHE, Cache, digest_of
+from airnub_cli.configuration import PoolType
 from airnub_cli.configuration.entry_files import Entry
-from airnub_cli.configuration.environment import EnvironmentFile
-from airnub_cli.configuration.environment_names import PoolType
-from airnub_cli.configuration.overlay import overlay
+from airnub_cli.configuration.environment import EnvironmentFile, overlay
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
-from airnub_prefect.validation import StrictModel, checked, nearest_or_all
+from airnub_prefect.validation import checked, nearest_or_all
 from airnub_prefect.yaml_file import Place, read_yaml
 
 Template = dict[str, Any]
@@ -65,12 +65,15 @@ def wrong_defaults(kind: PoolType, defaults: Mapping[str, Any], cache: Cache = N
         digest = digest_of(kind, json.dumps(defaults, sort_keys=True))
     except TypeError:
         digest = None
-    if digest in _RIGHT or cache.get("defaults", digest) == "right":
+    if digest in _RIGHT:
         return []
-    found = list(_wrong_defaults(kind, defaults))
+    found: list[tuple[Place, str]] = []
+    if cache.get("defaults", digest) != "right":
+        found = list(_wrong_defaults(kind, defaults))
+        if not found:
+            cache.put("defaults", digest, "right")
     if not found:
         _RIGHT.update({digest} - {None})
-        cache.put("defaults", digest, "right")
     return found
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from airnub_prefect.validation import StrictModel, load_yaml
+from airnub_core.strict_model import StrictModel
+from airnub_prefect.validation import load_yaml
 
 TEMPLATE_FOLDER = "_template"
 """The template's folder, in `departments/`."""

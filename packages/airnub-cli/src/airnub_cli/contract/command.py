@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from airnub_cli.prefect_env import quiet_prefect
+from airnub_cli.configuration.dotenv import quiet_prefect
 from airnub_cli.workspace import Workspace, WorkspaceError, advice, importable
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.exit_codes import INVALID
 
 if TYPE_CHECKING:
     from airnub_cli.data_contracts.publications import ContractVersion, Publications
@@ -57,11 +58,11 @@ _FILES = {".yaml", ".yml"}
 
 @click.group("contract", epilog="Example: uv run airnub contract export")
 def contract() -> None:
-    """Export the contracts of the datasets and events that departments publish."""
+    """Export the contracts of published datasets and events."""
 
 
 @contract.command(
-    "export", epilog="Example: uv run airnub contract export project_alpha/noaa_daily_weather -o contract.yaml"
+    "export", epilog="\b\nExample: uv run airnub contract export project_alpha/noaa_daily_weather -o contract.yaml"
 )
 @click.argument("names", nargs=-1, metavar="[DEPARTMENT/NAME[.vN]]...")
 @click.option(
@@ -71,10 +72,11 @@ def contract() -> None:
     help="File ending in .yaml for one contract, or folder for one file per contract. Default: stdout.",
 )
 def export(names: tuple[str, ...], output: str | None) -> None:
-    """Print contracts (default: all) in the Open Data Contract Standard, version 3.1.0, as YAML.
+    """Print contracts in the Open Data Contract Standard.
 
-    Each has columns, types, units, keys, partitioning, checks, freshness, owner and location. A name without .vN
-    selects all versions. The code of a contract is imported, so the dependencies of departments must be installed.
+    The format is YAML of version 3.1.0; without arguments, all contracts are printed. Each has columns, types, units,
+    keys, partitioning, checks, freshness, owner and location. A name without .vN selects all versions. The code of a
+    contract is imported, so the dependencies of departments must be installed.
     """
     quiet_prefect()
     try:
@@ -83,12 +85,12 @@ def export(names: tuple[str, ...], output: str | None) -> None:
         _require_one_for_a_file(documents, output)
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     except ConfigurationError as error:
         click.secho(str(error), fg="red", err=True)
         if hint := advice(workspace, error.mistakes):
             click.secho(hint, fg="yellow", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     if output is None:
         click.echo("---\n".join(documents.values()), nl=False)
         return
@@ -105,8 +107,7 @@ def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     """The text of each contract, by its identity in the standard."""
     # These import Pydantic and Prefect, which `--help` does not need.
     from airnub_cli.configuration.registry import load_registry
-    from airnub_cli.contract.odcs import odcs_document
-    from airnub_cli.contract.servers import servers_of
+    from airnub_cli.contract.odcs import odcs_document, servers_of
     from airnub_cli.data_contracts.publications import read_publications, with_code
     from airnub_cli.workspace import INSTALL_ALL
     from airnub_prefect.errors import Diagnostic

@@ -12,9 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from airnub_cli.check.report import CheckWarning
+from airnub_cli.configuration import LOCAL
 from airnub_cli.configuration.environment import Environment, environments, read_environment
-from airnub_cli.configuration.environment_names import LOCAL
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.data_contracts.dataset_usage import check_cycles, check_dataset_inputs, check_parquet_paths
 from airnub_cli.data_contracts.publications import (
@@ -91,7 +90,7 @@ def _loosened(
 ) -> Iterator[tuple[tuple[str, str], str]]:
     """Find values and checks on which a reader relies and for which the contract promises less.
 
-    What the contract omits is taken from its code; where the code is unknown, nothing is reported here.
+    Values that the contract omits are taken from its code; if the code is unknown, nothing is reported here.
     """
     promises = version.promises or written
     for name, wanted in use.says.fields.items():
@@ -251,7 +250,7 @@ def _consequence(users: list[str], following: int, without: str = "no department
 _LIMITS = "dataset_limits"
 
 
-def check_overridden(workspace: Workspace, publications: Publications) -> Iterator[CheckWarning]:
+def check_overridden(workspace: Workspace, publications: Publications) -> Iterator[Diagnostic]:
     """Warn of each published check whose settings, in any environment, promise less than its contract.
 
     Args:
@@ -267,7 +266,7 @@ def check_overridden(workspace: Workspace, publications: Publications) -> Iterat
     if not datasets:
         return
     read = [one for name in environments(workspace.root) or [LOCAL] if (one := _readable_environment(workspace, name))]
-    found: dict[CheckWarning, None] = {}
+    found: dict[Diagnostic, None] = {}
     for version in datasets:
         if (file := _processing_settings(workspace, version)) is not None:
             for environment in read:
@@ -292,9 +291,7 @@ def _processing_settings(workspace: Workspace, version: ContractVersion) -> Yaml
         return None
 
 
-def _loosened_by_settings(
-    publications: Publications, version: ContractVersion, file: YamlFile
-) -> Iterator[CheckWarning]:
+def _loosened_by_settings(publications: Publications, version: ContractVersion, file: YamlFile) -> Iterator[Diagnostic]:
     every = file.value.get(_LIMITS) if isinstance(file.value, Mapping) else None
     says: Any = every.get(version.stem) if isinstance(every, Mapping) else None
     promises = version.promises
@@ -321,4 +318,4 @@ def _loosened_by_settings(
         ]
         readers = f"relied on by {', '.join(users)}" if users else "no reader relies on it"
         at = file.mistake(place, f"{what}, expected {difference} in these settings; {readers}")
-        yield CheckWarning(at.where, at.line, at.message)
+        yield Diagnostic(at.where, at.line, at.message, is_warning=True)

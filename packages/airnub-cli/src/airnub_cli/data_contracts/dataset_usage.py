@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from airnub_cli.check.report import CheckWarning
 from airnub_cli.data_contracts.publications import Publications
 from airnub_cli.workspace import Member, Workspace
 from airnub_core.contracts.contract import FOLDER, versioned
@@ -129,7 +128,7 @@ _UNKNOWN = "*"
 """Stands for an unknown part of a text; not valid in names of files."""
 
 
-def check_parquet_paths(workspace: Workspace, publications: Publications) -> Iterator[CheckWarning]:
+def check_parquet_paths(workspace: Workspace, publications: Publications) -> Iterator[Diagnostic]:
     """Warn of each line of a department's source or settings that names the Parquet file of a published dataset.
 
     Args:
@@ -142,7 +141,7 @@ def check_parquet_paths(workspace: Workspace, publications: Publications) -> Ite
             for path, line, stem in _named(workspace.root, member):
                 if calls := _calls(publications, member.folder.name, stems.get(stem, ())):
                     what = f"{member.folder.name} reads {stem}.parquet by its path, expected {' or '.join(calls)}"
-                    yield CheckWarning(str(path), line, f"{what}; {_LATER}")
+                    yield Diagnostic(str(path), line, f"{what}; {_LATER}", is_warning=True)
 
 
 def _stems(publications: Publications) -> dict[str, list[tuple[str, str, int]]]:

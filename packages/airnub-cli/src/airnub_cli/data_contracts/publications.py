@@ -10,9 +10,9 @@ from pydantic import Field, PositiveInt, field_validator
 
 from airnub_cli.workspace import Member, Workspace
 from airnub_core.contracts import contract
-from airnub_core.contracts.checks import Strict
 from airnub_core.contracts.contract import Contract, ContractSchema, WithFields, versioned
 from airnub_core.contracts.limits import DatasetLimits
+from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.validation import Model, checked
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
@@ -38,7 +38,7 @@ class Read(WithFields):
         return self.contract.partition("/")[2]
 
 
-class Reads(Strict):
+class Reads(StrictModel):
     """The `reads.yaml` of a department."""
 
     reads: list[Read]
@@ -134,7 +134,7 @@ class ContractVersion:
 
     @property
     def promises(self) -> Contract | None:
-        """The guarantees for readers; what the file omits is taken from the code."""
+        """The guarantees for readers; values that the file omits are taken from the code."""
         return self.says if self.says is None or self.made is None else self.says.completed(self.made)
 
 
@@ -212,7 +212,7 @@ def _read(kind: type[Model], path: Path, mistakes: list[Diagnostic]) -> tuple[Ya
 
 
 def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[Publications, dict[str, str]]:
-    """Add what the code of each publication makes, and report code that makes something different.
+    """Add the schema that the code of each publication makes, and report code that does not match its contract.
 
     Args:
         publications: as read from their files.
@@ -239,7 +239,7 @@ def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[
 
 
 def published_by_code(version: ContractVersion, code: str, limits: DatasetLimits | None = None) -> ContractSchema | str:
-    """Import what the code publishes, or describe why that failed.
+    """Import the publication that a contract names, or describe why that failed.
 
     Args:
         version: whose contract names the code.
@@ -257,7 +257,7 @@ def published_by_code(version: ContractVersion, code: str, limits: DatasetLimits
             value = value.with_limits(limits)
         made = value.published() if hasattr(value, "published") else None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # any error of a department's code
-        return f"expected what is published at {code}, found: {type(error).__name__}: {error}"
+        return f"expected the publication at {code}, found: {type(error).__name__}: {error}"
     if isinstance(made, ContractSchema):
         return made
     if isinstance(value, dict):

@@ -9,6 +9,7 @@ import click
 from airnub_cli.workspace import Workspace, WorkspaceError, require_importable
 from airnub_prefect.api_url import PORT
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import INVALID
 
 SITE_PORT = 8000
 
@@ -34,9 +35,10 @@ SITE_PORT = 8000
 def dev(
     port: int | None, sample: bool, site_port: int | None, folder: Path | None, drain_seconds: float, sqlite: bool
 ) -> None:
-    """Run the whole system on this machine without Docker: server, UI, and a worker per department.
+    """Run the whole system on this machine, without Docker.
 
-    Runs fetch from each department's own sources; with --sample from its sample site, which needs no internet.
+    The system is a Prefect server with its UI, and a worker for each department. Runs fetch from each department's own
+    sources; with --sample from its sample site, which needs no internet.
 
     Configuration and deployments are applied at the start, and again when a file of packages, departments, configs or
     infra/work-pools changes. Ctrl-C stops everything; the data is kept for the next start.
@@ -78,5 +80,5 @@ def dev(
                     shutil.rmtree(cluster.socket, ignore_errors=True)
     except (WorkspaceError, ConfigurationError) as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     sys.exit(status)

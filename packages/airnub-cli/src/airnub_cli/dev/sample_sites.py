@@ -13,6 +13,7 @@ from airnub_core.sample_site import Route
 from airnub_prefect.command.site import serve
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import FAILED
 
 
 def together(departments: Iterable[Department]) -> dict[str, Route]:
@@ -45,7 +46,7 @@ def main() -> None:
         serve(", ".join(names), routes, host, port)
     except (ConfigurationError, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 if __name__ == "__main__":

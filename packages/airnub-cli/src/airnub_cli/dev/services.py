@@ -17,10 +17,10 @@ from signal import SIGTERM
 
 import yaml
 
-from airnub_cli.configuration.environment_names import LOCAL, SAMPLE
+from airnub_cli.configuration import LOCAL, SAMPLE
 from airnub_cli.dev.postgresql import Cluster, as_user
-from airnub_cli.dev.process_tree import end, tree
 from airnub_cli.dev.state import LOOPBACK, StateFolder
+from airnub_cli.subprocesses import end_processes, process_tree
 from airnub_common import DATA_ROOT
 
 DATABASE, SERVER, SITE, DEPLOYER = "database", "server", "site", "deploy"
@@ -219,18 +219,18 @@ class RunningService:
 
     async def stop(self, now: asyncio.Event) -> None:
         """Stop it with SIGTERM, wait for its grace period or until `now`, and kill its remaining descendants."""
-        known = tree(self.pid)
+        known = process_tree(self.pid)
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(SIGTERM)
             deadline = time.monotonic() + self.part.patience
             while not self._is_over() and time.monotonic() < deadline and not now.is_set():
                 # Its children may be re-parented after its end, so they have to be listed before.
-                known |= await asyncio.to_thread(tree, self.pid)
+                known |= await asyncio.to_thread(process_tree, self.pid)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(asyncio.shield(self._process.wait()), _LOOK_EVERY)
-        left = await asyncio.to_thread(tree, *known)
-        await asyncio.to_thread(end, left, within=0.5 if now.is_set() else _LAST_PATIENCE)
+        left = await asyncio.to_thread(process_tree, *known)
+        await asyncio.to_thread(end_processes, left, within=0.5 if now.is_set() else _LAST_PATIENCE)
         await self._process.wait()
         await asyncio.wait(self._readers, timeout=1)
         for reader in self._readers:

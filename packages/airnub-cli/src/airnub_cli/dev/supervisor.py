@@ -25,6 +25,7 @@ import click
 from airnub_cli.dev.services import RunningService, Service, Services
 from airnub_cli.dev.state import LogFile
 from airnub_prefect.embedded.server import wait_for_api
+from airnub_prefect.exit_codes import COMPLETED, FAILED
 
 EVERY = 0.5
 """Seconds between two polls of the watched files."""
@@ -163,14 +164,14 @@ class Supervisor:
             loop.add_signal_handler(number, lambda: (self._again if self._stopping.is_set() else self._stopping).set())
         plan = self._plan
         guard = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "airnub_cli.dev.process_tree", stdin=PIPE, start_new_session=True
+            sys.executable, "-m", "airnub_cli.subprocesses", stdin=PIPE, start_new_session=True
         )
         assert guard.stdin is not None, "it is a pipe"
         self._guard = guard.stdin
         try:
             with listening:
                 if not await self._start_database():
-                    return 1
+                    return FAILED
                 await self._start(plan.server(listening.fileno()), is_guarded=False)
             if plan.site_port is not None:
                 await self._start(plan.site())
@@ -221,12 +222,12 @@ class Supervisor:
                 waiting = {stopping, watch, *self._watching, deploying or changing}
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 if stopping in done:
-                    return 0
+                    return COMPLETED
                 if watch in done:
                     watch.result()
                 for ended in self._watching.keys() & done:
                     if not await self._survives(self._watching.pop(ended), ended.result()):
-                        return 1
+                        return FAILED
                 if deploying in done:
                     deploying.result()
                     deploying = None
@@ -235,7 +236,7 @@ class Supervisor:
                     changing = asyncio.create_task(changed.get())
         except TimeoutError as error:
             self._view.alarm(str(error))
-            return 1
+            return FAILED
         finally:
             for task in (watch, stopping, changing, deploying):
                 if task is not None:

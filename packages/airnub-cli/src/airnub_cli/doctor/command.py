@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from airnub_cli.configuration.placeholders import known_values
-from airnub_cli.doctor.checkout import check_checkout
+from airnub_cli.configuration.dotenv import known_values
+from airnub_cli.doctor.machine import DoctorFinding, check_checkout, check_tools
 from airnub_cli.doctor.prefect import check_prefect
-from airnub_cli.doctor.tools import DoctorFinding, check_tools
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.dotenv_file import wrong_lines
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 _MARKS = {"fine": ("✓", "green"), "odd": ("!", "yellow"), "missing": ("✗", "red")}
 
@@ -21,19 +21,20 @@ _MARKS = {"fine": ("✓", "green"), "odd": ("!", "yellow"), "missing": ("✗", "
 @click.command("doctor", epilog="Example: uv run airnub doctor --json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def doctor(as_json: bool) -> None:
-    """Check the setup of this machine, and print a command to fix each problem.
+    """Check the setup of this machine.
 
-    Nothing is changed. The exit status is 1 if anything is missing that a first run needs.
+    Each problem is printed with the command that fixes it. Nothing is changed. The exit status is 1 if anything is
+    missing that a first run needs.
     """
     try:
         root = Workspace.around(Path.cwd()).root
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     os.chdir(root)  # where Prefect looks for its settings
     findings = [*check_tools(), *check_checkout(root), *check_prefect(_values(root))]
     click.echo(json.dumps([one.as_json() for one in findings], indent=2) if as_json else table(findings))
-    sys.exit(int(any(one.level == "missing" for one in findings)))
+    sys.exit(FAILED if any(one.level == "missing" for one in findings) else COMPLETED)
 
 
 def table(findings: Sequence[DoctorFinding]) -> str:

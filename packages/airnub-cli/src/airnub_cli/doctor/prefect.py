@@ -12,7 +12,7 @@ from importlib.metadata import version
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
-from airnub_cli.doctor.tools import DoctorFinding, fine, odd
+from airnub_cli.doctor.machine import DoctorFinding, fine, odd
 from airnub_prefect.api_url import LOCAL, PORT, configured_api_url
 
 _PATIENCE = 5.0

@@ -1,36 +1,37 @@
 """Builds of images that are missing or out of date, with the reasons; existing images are left alone.
 
-The definition of `docker buildx bake` is made of the workspace; nothing of it is committed.
+The definition for `docker buildx bake` is generated for each build, and is not committed.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from airnub_cli import subprocesses
 from airnub_cli.images.docker_engine import FindBase, ImageEngine, as_written
 from airnub_cli.images.image import Image, Inputs, bases, digest_of
+from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace
 
 if TYPE_CHECKING:
     from airnub_cli.configuration.registry import Registry
 
 DIGEST, INPUTS = "airnub.digest", "airnub.inputs"
-"""Labels: what an image was built from, as one digest and by part."""
+"""Labels with the digest of all inputs of an image, and with the digest of each."""
 DEPARTMENT, OWNER = "airnub.department", "airnub.owner"
-"""Labels: whose an image is, as `configs/departments.yaml` says it."""
+"""Labels with the department of an image and its owner, from `configs/departments.yaml`."""
 OCI = "org.opencontainers.image"
-"""Labels as the Open Container Initiative names them; one that is not known is left out."""
+"""Prefix of the labels of the Open Container Initiative; unknown ones are omitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildTarget:
-    """An image with the reference that it is built as."""
+    """An image with the reference that its build gets."""
 
     image: Image
     reference: str
@@ -42,20 +43,20 @@ class BuildTarget:
 
 
 def definition(workspace: Workspace, wanted: Iterable[BuildTarget]) -> dict[str, Any]:
-    """The file for `bake`, as JSON.
+    """The input of `docker buildx bake`, as JSON.
 
     Args:
         workspace: the checkout.
-        wanted: what to build; all of it in one go, so that layers which they share are built once.
+        wanted: the images to build; one build of all of them builds shared layers once.
 
     Returns:
-        Its content: a target for each image, and the group `default` of them all.
+        A target for each image, and the group `default` with all targets.
 
     Raises:
-        ConfigurationError: the registry, which says whose a department is, has mistakes.
+        ConfigurationError: the registry of departments has mistakes.
     """
     wanted = list(wanted)
-    # It brings Pydantic, which `airnub images --help` goes without.
+    # It imports Pydantic, which `airnub images --help` does not need.
     from airnub_cli.configuration.registry import load_registry
 
     registry = load_registry(workspace.root)
@@ -104,14 +105,14 @@ def _version(workspace: Workspace, image: Image) -> str:
 
 def _git(workspace: Workspace, *arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], cwd=workspace.root, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
+        done = subprocesses.run(["git", *arguments], workspace.root)
+    except ProgramError:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return done.text.strip() if done.status == 0 else ""
 
 
 LOCAL_REGISTRY, LOCAL_TAG = "airnub", "local"
-"""In the `local` environment, where Compose and its pools look for them."""
+"""Registry and tag in the environment `local`, as Compose and its pools expect them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +137,17 @@ def build_plan(
 
     Args:
         workspace: the checkout.
-        chosen: which images.
-        engine: where they are looked for.
-        registry: names are `<registry>/<image>:<digest>`; without one they are the local ones, `airnub/<image>:local`.
-        push: the registry itself is asked, not this machine.
-        find_base: says which content the name of a base image stands for; that is built on.
+        chosen: the images.
+        engine: the engine that has existing images.
+        registry: the registry, for references `<registry>/<image>:<digest>`; `None` for `airnub/<image>:local`.
+        push: look for existing images in the registry instead of on this machine.
+        find_base: resolves the name of a base image to the content that is built on.
 
     Returns:
-        A plan for each, in the order given.
+        A plan for each image, in the order of `chosen`.
 
     Raises:
-        WorkspaceError: the inputs of one cannot be read.
+        WorkspaceError: the inputs of an image cannot be read.
         EngineError: the engine or the registry does not answer.
     """
     plans, inputs = [], Inputs(workspace, find_base=find_base)
@@ -158,10 +159,10 @@ def build_plan(
         wanted = BuildTarget(image, name, digest, parts, pinned)
         if registry and push:
             there = engine.pushed(name)
-            reason = "its registry has it" if there else "its registry does not have it"
+            reason = "the registry has it" if there else "the registry does not have it"
         else:
             there, reason = _compared(wanted, engine.labels(name))
-            reason += "; its registry was not asked, --push does" if registry else ""
+            reason += "; --push looks in the registry instead" if registry else ""
         plans.append(BuildPlan(wanted, "keep" if there else "build", reason))
     return plans
 
@@ -184,7 +185,7 @@ def _compared(wanted: BuildTarget, labels: Mapping[str, str] | None) -> tuple[bo
     if found is None:
         return False, "it has no label with its inputs; Compose or a different tool built it"
     if found == wanted.digest:
-        return True, "built from the same"
+        return True, "its inputs are the same"
     before = json.loads(labels.get(INPUTS, "{}"))
     changed = [name for name, value in wanted.inputs.items() if before.get(name) != value]
     changed += [f"{name} (gone)" for name in before if name not in wanted.inputs]

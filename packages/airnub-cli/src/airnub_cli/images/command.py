@@ -41,14 +41,15 @@ def images(
     only_bases: bool,
     as_json: bool,
 ) -> None:
-    """Build each IMAGE (a department, or `prefect`; default: all of these) that is missing or out of date.
+    """Build the images that are missing or out of date.
 
+    IMAGE is a department, or `prefect` for the server and the workers. The default is all of these.
     `prefect-kubernetes`, for the server and the workers on Kubernetes, is built only if it is named.
     """
     if only_bases and (as_json or push):
-        raise CommandError("expected --bases alone, or with --env, found --json or --push beside it")
+        raise CommandError("expected --bases without --json and --push, found one of them")
     if environment is not None and registry is not None:
-        raise CommandError("expected one of --env and --registry, found both; an environment says its registry")
+        raise CommandError("expected one of --env and --registry, found both; an environment has a registry of its own")
     from airnub_cli.configuration.environment import environment_file, load_environment
 
     try:
@@ -94,7 +95,7 @@ def _print_bases(workspace: Workspace, chosen: list[Image]) -> None:
     if doubled:
         several = ", ".join(sorted(one for name, one in found if name == doubled[0]))
         raise CommandError(
-            f"expected one {doubled[0]} for all images, found {several}; pin them where they are written"
+            f"expected one {doubled[0]} for all images, found {several}; use the same one in all Dockerfiles"
         )
     known = DockerBases(registry=True)
     for name, one in sorted(found):

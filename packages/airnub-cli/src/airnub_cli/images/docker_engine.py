@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from airnub_cli import subprocesses
+from airnub_cli.subprocesses import Completed, ProgramError
+
 _PATIENCE = 20.0
 
 
@@ -20,17 +23,17 @@ class Base:
     digest: str | None = None
     """Digest of its manifest: the same on every machine."""
     local_id: str | None = None
-    """Its id on this machine only."""
+    """Its id in the engine of this machine; other machines have a different id for the same image."""
 
     @property
     def pinned(self) -> str:
-        """What to build on, so that it is what the digest was made from."""
+        """The reference to build on: with the digest, if it is known, so that the hashed content is used."""
         is_written = self.digest is None or "@" in self.reference
         return self.reference if is_written else f"{self.reference}@{self.digest}"
 
     @property
     def identity(self) -> str:
-        """Its contribution to the digest of an image: its content, as far as that is known."""
+        """The part of an image's digest that stands for its base: the digest, else the reference and the local id."""
         return self.digest or " ".join(filter(None, (self.reference, self.local_id)))
 
     @property
@@ -39,9 +42,9 @@ class Base:
         if self.digest is not None:
             return None
         what = (
-            "its id on this machine counts, and tags differ where that was built anew"
+            "its local id is used instead, so another machine gives the image a different tag"
             if self.local_id
-            else "its name alone counts, and a tag stays when what it stands for changes"
+            else "its name is used instead, so a new version of it does not change the image's tag"
         )
         return (
             f"expected its registry or this machine to know the digest of {self.reference}, found none: {what}; "
@@ -59,26 +62,27 @@ def as_written(reference: str) -> Base:
 
 
 class DockerBases:
-    """Bases as the command `docker` knows them; each is looked up once."""
+    """Resolves base images with the command `docker`; each is looked up once."""
 
     def __init__(self, *, registry: bool) -> None:
-        """Look them up.
+        """Initialise; nothing is looked up yet.
 
         Args:
-            registry: ask it first, so that every machine has the same answer; else this machine alone is asked.
+            registry: ask the registry first, so that every machine gets the same digest; otherwise only this machine's
+                engine is asked.
         """
         self._registry = registry
         self._found: dict[str, Base] = {}
 
     def __call__(self, reference: str) -> Base:
-        """Resolve a name to its content; if neither engine nor registry knows it, the name itself is used."""
+        """Resolve a reference to its digest; if neither registry nor engine knows it, the reference alone is used."""
         if reference not in self._found:
             self._found[reference] = self._look_up(reference)
         return self._found[reference]
 
     @property
     def doubts(self) -> list[str]:
-        """What cannot be promised of those that were looked up."""
+        """Warnings of all base images that were looked up."""
         return [doubt for base in self._found.values() if (doubt := base.doubt)]
 
     def _look_up(self, reference: str) -> Base:
@@ -100,19 +104,17 @@ class DockerBases:
 
 
 def _repository(reference: str) -> str:
-    """As the engine writes it: without a tag, and without what stands for Docker Hub."""
+    """The repository as the engine prints it: without tag, and without the prefixes of Docker Hub."""
     head, slash, last = reference.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}".removeprefix("docker.io/").removeprefix("library/")
 
 
 def _docker(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["docker", *arguments], capture_output=True, text=True, check=True, timeout=_PATIENCE
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
+        done = subprocesses.run(["docker", *arguments], timeout=_PATIENCE)
+    except (ProgramError, OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip()
+    return done.text.strip() if done.status == 0 else None
 
 
 _MISSING = ("no such manifest", "manifest unknown", "not found", "name unknown")
@@ -121,18 +123,18 @@ _NEVER_PUSHED = ("requested access to the resource is denied",)
 
 
 class EngineError(Exception):
-    """Docker is not installed, or a command of it failed."""
+    """Docker is not installed, or one of its commands failed."""
 
 
 class ImageEngine(Protocol):
-    """What building needs of Docker."""
+    """The operations of Docker that builds need."""
 
     def labels(self, reference: str) -> Mapping[str, str] | None:
-        """The labels of an image on this machine, `None` where it is not."""
+        """The labels of a local image; `None` if there is none of this name."""
         ...
 
     def pushed(self, reference: str) -> bool:
-        """Whether its registry has it."""
+        """Whether the registry of a reference has the image."""
         ...
 
     def bake(self, definition: Mapping[str, Any], *, push: bool) -> None:
@@ -141,61 +143,62 @@ class ImageEngine(Protocol):
 
 
 class DockerEngine:
-    """The engine that the command `docker` talks to."""
+    """The engine that the command `docker` uses."""
 
     def __init__(self, root: Path) -> None:
-        """Build from a checkout."""
+        """Take the root of the checkout to build from."""
         self._root = root
 
     def labels(self, reference: str) -> Mapping[str, str] | None:
-        """The labels of an image on this machine, `None` where it is not.
+        """The labels of a local image; `None` if there is none of this name.
 
         Raises:
             EngineError: no engine answers.
         """
         done = self._docker("image", "inspect", "--format", "{{json .Config.Labels}}", reference)
-        if done.returncode == 0:
+        if done.status == 0:
             found: dict[str, str] | None = json.loads(done.stdout)
             return found or {}
-        if "no such image" in done.stderr.lower():
+        if "no such image" in done.error.lower():
             return None
-        raise EngineError(f"expected a Docker engine that answers, found: {done.stderr.strip()}")
+        raise EngineError(f"expected a Docker engine that answers, found: {done.error}")
 
     def pushed(self, reference: str) -> bool:
-        """Whether its registry has it.
+        """Whether the registry of a reference has the image.
 
         Raises:
-            EngineError: the registry cannot be asked.
+            EngineError: the registry does not answer, or denies access.
         """
         done = self._docker("manifest", "inspect", reference)
-        if done.returncode == 0:
+        if done.status == 0:
             return True
-        said = done.stderr.lower()
+        said = done.error.lower()
         if any(words in said for words in (*_MISSING, *_NEVER_PUSHED)):
             return False
         raise EngineError(
-            f"expected the registry of {reference} to say whether it has it, found: {done.stderr.strip()}; "
-            "is it up, and did you `docker login`?"
+            f"expected an answer of the registry about {reference}, found: {done.error}; check that it is up, and run "
+            "`docker login`"
         )
 
     def bake(self, definition: Mapping[str, Any], *, push: bool) -> None:
         """Build all targets of the group `default`; progress goes to stderr.
 
         Raises:
-            EngineError: the build failed; what it says stands above.
+            EngineError: the build failed; its output is on stderr.
         """
         command = ["docker", "buildx", "bake", "--file", "-", "--push" if push else "--load"]
-        done = subprocess.run(
-            command, cwd=self._root, input=json.dumps(definition), text=True, stdout=sys.stderr, check=False
-        )
-        if done.returncode != 0:
+        done = self._run(command, given=json.dumps(definition).encode(), stdout=sys.stderr, stderr=None)
+        if done.status != 0:
             raise EngineError(
                 f"expected `{' '.join(command)}` to build {', '.join(definition['target'])}, found exit status "
-                f"{done.returncode}; what it says stands above"
+                f"{done.status}; its output is above"
             )
 
-    def _docker(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _docker(self, *arguments: str) -> Completed:
+        return self._run(["docker", *arguments])
+
+    def _run(self, command: list[str], **options: Any) -> Completed:
         try:
-            return subprocess.run(["docker", *arguments], cwd=self._root, capture_output=True, text=True, check=False)
-        except FileNotFoundError as error:
-            raise EngineError("expected the command docker, found none; install Docker with buildx") from error
+            return subprocesses.run(command, self._root, **options)
+        except ProgramError as error:
+            raise EngineError(str(error)) from error

@@ -1,4 +1,4 @@
-"""An image: its name, its inputs with their digests, and the digest of all of them, known before the build."""
+"""Images: their names, and the digest of all inputs of an image, which is known before the build."""
 
 import hashlib
 import json
@@ -15,68 +15,68 @@ from airnub_cli.lock import Lock, load_lock
 from airnub_cli.workspace import Member, Workspace, WorkspaceError
 
 DOCKERFILE = "infra/docker/Dockerfile"
-"""Of every department that has none of its own, and of `prefect`."""
+"""The Dockerfile of `prefect`, and of all departments without one of their own."""
 PREFECT = "prefect"
 KUBERNETES = "prefect-kubernetes"
-"""The same with the worker of Kubernetes pools: built only when it is asked for."""
+"""`prefect` with the worker of Kubernetes pools; built only if it is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image."""
+    """An image of the workspace."""
 
     name: str
-    """Without registry and tag: `project-alpha`."""
+    """The name without registry and tag: `project-alpha`."""
     dockerfile: str
-    """Relative to the root of the workspace."""
+    """The path of its Dockerfile, relative to the root of the workspace."""
     target: str
     """The stage of the Dockerfile."""
     package: str
     """The installed package; its dependencies are included."""
     extras: tuple[str, ...] = ()
-    """Of the package."""
+    """The installed extras of the package."""
     department: Member | None = None
 
     @property
     def arguments(self) -> dict[str, str]:
-        """Build arguments that are its own."""
+        """Build arguments of this image, without those that name base images."""
         return {"DEPARTMENT": self.department.folder.name} if self.department else {}
 
 
 def images(workspace: Workspace) -> dict[str, Image]:
-    """Every image, by its name: `prefect` last. The template is in none."""
+    """All images by name, `prefect` last, without that for Kubernetes; the template has none."""
     members = [one for one in workspace.members.values() if one.kind == "department" and one.folder.name[0] != "_"]
     found = {one.name: _of(workspace, one) for one in members}
     return found | {PREFECT: Image(PREFECT, DOCKERFILE, "prefect", "airnub-prefect", ("worker",))}
 
 
 def kubernetes_image() -> Image:
-    """The image of the server and the workers where they run on Kubernetes."""
+    """The image of server and workers on Kubernetes."""
     return Image(KUBERNETES, DOCKERFILE, KUBERNETES, "airnub-prefect", ("worker", "kubernetes"))
 
 
 def image_named(workspace: Workspace, name: str) -> Image:
-    """The image of a department, by any form of its name, or one that belongs to no department.
+    """Find an image by its name; a department's image also by the department's folder or package.
 
     Raises:
-        WorkspaceError: there is none of that name.
+        WorkspaceError: there is no image of this name.
     """
     return Named(workspace).one(name)
 
 
 class Named:
-    """All images by every name that they go by, asked for many of them."""
+    """Finds images by name, with an index that is built once."""
 
     def __init__(self, workspace: Workspace) -> None:
-        """Look at the workspace."""
+        """List the images of a workspace."""
         self._images = images(workspace) | {KUBERNETES: kubernetes_image()}
         self._by_folder = {one.department.folder.name: one for one in self._images.values() if one.department}
 
     def one(self, name: str) -> Image:
-        """The image of that name.
+        """Find an image as `image_named` does.
 
         Raises:
-            WorkspaceError: there is none.
+            WorkspaceError: there is no image of this name.
         """
         known = self._images.get(name) or self._by_folder.get(name)
         if known is None:
@@ -85,7 +85,7 @@ class Named:
 
 
 def dockerfile_of(root: Path, folder: str) -> str:
-    """What a department is built by, relative to the root of the workspace: its own, or that of all."""
+    """The Dockerfile of a department, relative to the root of the workspace: its own, else the shared one."""
     own = f"{folder}/Dockerfile"
     return own if (root / own).is_file() else DOCKERFILE
 
@@ -98,7 +98,7 @@ def _of(workspace: Workspace, member: Member) -> Image:
 BASES = ("PYTHON_IMAGE", "UV_IMAGE")
 """Build arguments that name base images; environment variables override the Dockerfile."""
 RECIPES = "infra/docker"
-"""Where the scripts lie that builds call."""
+"""The folder with the scripts that builds run."""
 _FILES = ("pyproject.toml", "README.md", "apt-packages.txt", "src")
 _ARG = re.compile(r"^ARG (\w+)=(\S+)", re.MULTILINE)
 _PART_LENGTH = 16
@@ -110,19 +110,20 @@ def inputs(
     environment: Mapping[str, str] = os.environ,
     find_base: FindBase = as_written,
 ) -> dict[str, str]:
-    """What goes into an image: a name for each part, and its digest.
+    """The inputs of an image's build, each as a digest.
 
-    Of the lock, only the packages that this image installs count, so those of other departments do not change it.
-    Of a member, only the files that the build can read (`.dockerignore`) count, so tests and caches do not change it.
+    Of the lock, only the packages that this image installs are inputs, so other departments' packages do not change it.
+    Of a member, only the files that the build can read (`.dockerignore`) are inputs, so tests and caches do not change
+    it.
 
     Args:
         workspace: the checkout.
-        image: one of it.
-        environment: may name other base images.
-        find_base: says which content the name of a base image stands for.
+        image: the image.
+        environment: the environment variables, which may name other base images.
+        find_base: resolves the name of a base image to its content.
 
     Returns:
-        Digests by name, in a fixed order.
+        Digests by the name of the input, in a fixed order.
 
     Raises:
         WorkspaceError: the lock has no such package.
@@ -131,7 +132,7 @@ def inputs(
 
 
 class Inputs:
-    """What goes into images, asked for many of them: what they share is read once."""
+    """The inputs of many images; inputs that several images share are read once."""
 
     def __init__(
         self,
@@ -139,7 +140,7 @@ class Inputs:
         environment: Mapping[str, str] = os.environ,
         find_base: FindBase = as_written,
     ) -> None:
-        """Nothing is read yet; what is read later is taken as not changing meanwhile."""
+        """Initialise; files are read later, once each, and must not change in between."""
         self._workspace = workspace
         self._environment = environment
         self._find_base = find_base
@@ -147,7 +148,7 @@ class Inputs:
         self._recipes: dict[str, str] = {}
 
     def of(self, image: Image) -> dict[str, str]:
-        """As `inputs` says."""
+        """The inputs of an image, as `inputs` returns them."""
         locked = self._lock.slice(image.package, image.extras)
         root = self._workspace.root
         named = bases(self._workspace, image, self._environment)
@@ -198,7 +199,7 @@ def is_source(path: str) -> bool:
 
 
 def bases(workspace: Workspace, image: Image, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Its third-party base images, by build argument."""
+    """The third-party base images of an image, by build argument."""
     written = dict(_ARG.findall((workspace.root / image.dockerfile).read_text(encoding="utf-8")))
     return {name: environment.get(name) or written[name] for name in BASES if name in written}
 
@@ -214,7 +215,7 @@ def _recipe(workspace: Workspace, image: Image) -> Iterator[Path]:
 
 def _sources(member: Path) -> Iterator[Path]:
     for name in _FILES:
-        # Files of a folder are sorted by themselves, so that the order is the same on every machine.
+        # Sorted, so that the digest is the same on every machine.
         for path in [member / name, *sorted((member / name).rglob("*"))]:
             if path.is_file() and is_source(path.relative_to(member).as_posix()):
                 yield path
@@ -237,31 +238,30 @@ def _of_text(text: str) -> str:
 _LENGTH = 32
 
 ImageDigest = Callable[[str], str]
-"""The digest of everything that goes into the image of a department; with or without `sha256:` before it."""
+"""Returns the digest of a department's image, with or without the prefix `sha256:`."""
 
 
 class ImageDigests:
-    """The tags of images in every environment but `local`, by the names of the images.
+    """Computes the digests that tag images in all environments except `local`, without building them.
 
-    Equal inputs have equal digests on every machine, base images as far as `find_base` knows their content; nothing is
-    built for it. What images share is read once, however many are asked for.
+    Equal inputs have equal digests on every machine, provided that `find_base` resolves the base images.
     """
 
     def __init__(self, workspace: Workspace, find_base: FindBase = as_written) -> None:
-        """Nothing is read yet.
+        """Initialise; nothing is read yet.
 
         Args:
             workspace: the checkout.
-            find_base: says which content the name of a base image stands for.
+            find_base: resolves the name of a base image to its content.
         """
         self._workspace = workspace
         self._inputs = Inputs(workspace, find_base=find_base)
 
     def __call__(self, name: str) -> str:
-        """32 hex digits.
+        """The digest of an image, as 32 hex digits.
 
         Args:
-            name: any form of a department's name, or an image that belongs to no department.
+            name: a name that `image_named` accepts.
 
         Raises:
             WorkspaceError: there is no such image, or its inputs cannot be read.
@@ -274,5 +274,5 @@ class ImageDigests:
 
 
 def digest_of(parts: Mapping[str, str]) -> str:
-    """All parts as one digest."""
+    """Combine the digests of all inputs."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_LENGTH]

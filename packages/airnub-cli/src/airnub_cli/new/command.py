@@ -19,7 +19,8 @@ def _list(_context: click.Context, _parameter: click.Parameter, value: str | Non
 
 
 @new.command(
-    "department", epilog='Example: uv run airnub new department orders --owner team-sales --display-name "Orders"'
+    "department",
+    epilog='\b\nExample: uv run airnub new department orders --owner team-sales --display-name "Orders"',
 )
 @click.argument("name")
 @click.option("--owner", metavar="TEAM", help="Team that owns the department. Default: team-NAME.")
@@ -44,9 +45,10 @@ def new_department(
     categories: list[str] | None,
     is_empty: bool,
 ) -> None:
-    """Create departments/NAME from the template, and register it in the root's files.
+    """Create a department from the template, and register it.
 
-    The new department passes all checks and tests without further edits. Nothing is written unless all checks pass.
+    The department is the folder departments/NAME, with entries in files of the root. The new department passes all
+    checks and tests without further edits. Nothing is written unless all checks pass.
     """
     from airnub_cli.new.creation import create_department, department_spec, install
 
@@ -86,7 +88,10 @@ def new_department(
 )
 @reports_mistakes
 def new_category(department: str, stage: str, name: str, like: str | None) -> None:
-    """Add a category to the ingestion of DEPARTMENT: a flow, a key of the settings, and a test."""
+    """Add a category of sources to the ingestion of a department.
+
+    The category consists of a flow, a key of the settings with the name NAME, and a test. STAGE is `ingestion`.
+    """
     from airnub_cli.new.category import add_category
 
     for path in add_category(Workspace.around(Path.cwd()), department, stage, name, like):

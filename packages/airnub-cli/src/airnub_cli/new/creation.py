@@ -15,8 +15,8 @@ import yaml
 from pydantic import ValidationError
 
 from airnub_cli import subprocesses
+from airnub_cli.configuration import SAMPLE
 from airnub_cli.configuration.environment import environment_file
-from airnub_cli.configuration.environment_names import SAMPLE
 from airnub_cli.configuration.generated_sections import generated_sections
 from airnub_cli.configuration.pools import pool_files
 from airnub_cli.configuration.registry import TEMPLATE, Names, Registered, load_registry
@@ -113,8 +113,15 @@ def _taken(workspace: Workspace, name: str) -> str | None:
         if service in present:
             return f"docker-compose.yml has a service {service} already; choose a different name"
     if command := shutil.which(names.slug):
-        return f"its command would hide {command}; choose a different name"
+        return f"its command would hide {command}; choose a different name{_leftover(command)}"
     return _ambiguous(workspace, names)
+
+
+def _leftover(command: str) -> str:
+    """What to do about a command that a removed department may have left in this environment."""
+    if Path(command).parent != Path(sys.prefix) / "bin":
+        return ""
+    return ", or remove the command of a department that no longer exists: uv sync --all-packages"
 
 
 def _ambiguous(workspace: Workspace, names: Names) -> str | None:

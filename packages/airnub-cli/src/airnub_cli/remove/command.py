@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airnub_cli.prefect_env import use_dotenv
+from airnub_cli.configuration.dotenv import use_dotenv
 from airnub_cli.transaction import reports_mistakes
 from airnub_cli.workspace import Workspace
+from airnub_prefect.exit_codes import FAILED
 
 if TYPE_CHECKING:
     # These modules import Prefect, which is slow; `--help` does not need it.
@@ -18,21 +19,25 @@ if TYPE_CHECKING:
     from airnub_cli.remove.remote_objects import RemoteObjects
     from airnub_cli.remove.removal import Removal
 
+_MENTIONED = 10
+"""Maximum number of files that are listed because they still name the department."""
+
 
 @click.group("remove", epilog="Example: uv run airnub remove department orders")
 def remove() -> None:
-    """Remove a department from the repository and the Prefect server."""
+    """Remove a department from the repository and the server."""
 
 
 @remove.command("department", epilog="Example: uv run airnub remove department orders --keep-backend")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Skip the confirmation.")
-@click.option("--keep-backend", is_flag=True, help="Remove local files only; leave the server alone.")
+@click.option("--keep-backend", is_flag=True, help="Remove local files only; change nothing on the server.")
 @reports_mistakes
 def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
-    """Remove a department: its files, its entries in the root's files, and its objects on the Prefect server.
+    """Remove a department from the repository and the server.
 
-    Everything to be removed is listed first. Its stored data and the records of its runs are kept.
+    Its files, its entries in files of the root, and its objects on the Prefect server are removed. Everything to be
+    removed is listed first. Its stored data and the records of its runs are kept.
     """
     from airnub_cli.remove.removal import mentions, planned_removal
     from airnub_cli.remove.removal import remove_department as remove_files
@@ -48,14 +53,16 @@ def remove_department(name: str, yes: bool, keep_backend: bool) -> None:
         held = _held(server, removal)
         if not yes and not _confirmed("Remove all of this?"):
             click.echo("nothing was removed; --yes skips the question", err=True)
-            sys.exit(1)
+            sys.exit(FAILED)
         # The server first: after a failure, the next run finds the remaining objects again.
         changed = remove_files(workspace, removal, lambda: _delete(server, held))
     for path in changed:
         click.echo(f"{path} is written")
     click.echo(f"{removal.names.module} is removed")
+    click.echo("`uv sync --all-packages` removes its command from this environment")
     if named := mentions(workspace.root, removal.names):
-        click.echo(f"It is still named in {', '.join(named)}", err=True)
+        more = f" and {len(named) - _MENTIONED:,} more files" if len(named) > _MENTIONED else ""
+        click.echo(f"It is still named in {', '.join(named[:_MENTIONED])}{more}", err=True)
 
 
 def _confirmed(question: str) -> bool:
@@ -88,7 +95,7 @@ def _backend(root: Path, *, keep: bool) -> "Iterator[PrefectServer | None]":
     except BackendError as error:
         click.secho(f"{error}\nor leave the server alone with --keep-backend", fg="red", err=True)
         click.echo("nothing was removed here", err=True)
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 def _held(server: "PrefectServer | None", removal: "Removal") -> "RemoteObjects | None":

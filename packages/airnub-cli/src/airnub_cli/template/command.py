@@ -10,6 +10,7 @@ import click
 
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 _COLOURS = {
     "unresolved": "red",
@@ -25,7 +26,7 @@ _DUE = {"behind", "merges", "conflict", "unresolved"}
 
 @click.group("template", epilog="Example: uv run airnub template status")
 def template() -> None:
-    """Compare departments with the template that they were made from, and merge its changes."""
+    """Compare departments with the template, and merge changes."""
 
 
 @template.command("status", epilog="Example: uv run airnub template status orders --json")
@@ -40,11 +41,11 @@ def template() -> None:
     help="Exit with 1 if a department lacks a change of the template, or git lacks the template that it was made from.",
 )
 def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool) -> None:
-    """List the files of each DEPARTMENT (default: all) that differ from the present template.
+    """List the files that differ from the current template.
 
-    behind: only the template changed. changed: only the department changed, on purpose. merges: both changed, in
-    different places. conflict: both changed, in the same place. unresolved: conflict markers of an earlier update
-    remain. Nothing is written.
+    Without DEPARTMENT, the files of all departments are compared. behind: only the template changed. changed: only the
+    department changed, on purpose. merges: both changed, in different places. conflict: both changed, in the same
+    place. unresolved: conflict markers of an earlier update remain. Nothing is written.
     """
     from airnub_cli.template.history import tree_of
     from airnub_cli.template.update import standings
@@ -72,7 +73,7 @@ def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool)
             rows = [(str(file.state), file.path, file.note) for file in one.differences]
             _print(one.department, one.state, rows, one.lost)
     due = any(one.state in _DUE or one.lost for one in found)
-    sys.exit(1 if check and due else 0)
+    sys.exit(FAILED if check and due else COMPLETED)
 
 
 @template.command("update", epilog="Example: uv run airnub template update orders")
@@ -81,13 +82,13 @@ def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool)
     "--base", metavar="REF", help="Commit whose template departments were made from, instead of the recorded one."
 )
 def update(names: tuple[str, ...], base: str | None) -> None:
-    """Merge the changes of the template into each DEPARTMENT (default: all).
+    """Merge the changes of the template into departments.
 
-    This is a three-way merge by git: clean merges are written, conflicts are marked in the files as git marks them, and
-    no change of a department is lost. Imports of airnub_core.tables and airnub_core.datasets become imports of
-    airnub_data, once the template has none of them; names without a successor are printed with file and line. Requires
-    a clean working tree, so that `git diff` shows the changes and `git restore .` reverts them. The exit status is 1 if
-    manual work remains.
+    Without DEPARTMENT, all departments are updated. This is a three-way merge by git: clean merges are written,
+    conflicts are marked in the files as git marks them, and no change of a department is lost. Imports of
+    airnub_core.tables and airnub_core.datasets become imports of airnub_data, once the template has none of them; names
+    without a successor are printed with file and line. Requires a clean working tree, so that `git diff` shows the
+    changes and `git restore .` reverts them. The exit status is 1 if manual work remains.
     """
     from airnub_cli.template.history import require_clean, tree_of
     from airnub_cli.template.update import update as bring
@@ -128,7 +129,7 @@ def update(names: tuple[str, ...], base: str | None) -> None:
     if done.left:
         where = "names without a successor, or arguments that changed"
         click.secho(f"{len(done.left)} places need manual changes: {where}", fg="red", err=True)
-    sys.exit(1 if conflicts or done.warning or lost or done.left else 0)
+    sys.exit(FAILED if conflicts or done.warning or lost or done.left else COMPLETED)
 
 
 def _print(department: str, state: str, files: Sequence[tuple[str, str, str]], lost: str = "") -> None:
@@ -141,4 +142,4 @@ def _print(department: str, state: str, files: Sequence[tuple[str, str, str]], l
 def _refuse(error: Exception) -> NoReturn:
     click.secho(str(error), fg="red", err=True)
     click.echo("nothing was written", err=True)
-    sys.exit(2)
+    sys.exit(INVALID)

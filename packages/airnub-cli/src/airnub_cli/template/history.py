@@ -17,7 +17,7 @@ from airnub_cli import subprocesses
 from airnub_cli.configuration.registry import TEMPLATE_FOLDER
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import WorkspaceError
-from airnub_prefect.validation import StrictModel
+from airnub_core.strict_model import StrictModel
 
 FILE = "template.toml"
 _HEAD = "# What this department was made from; `airnub template update` merges what the template changed since.\n"

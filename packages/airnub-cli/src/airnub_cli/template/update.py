@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airnub_cli.compile.department_file import FILE
+from airnub_cli.compile.prefect_yaml import FILE
 from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Names, Registry, load_registry
 from airnub_cli.new.template_copy import DepartmentSpec, department_files
 from airnub_cli.template.comparison import FileDifference, FileState, compare

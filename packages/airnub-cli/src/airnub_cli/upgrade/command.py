@@ -16,6 +16,7 @@ from airnub_cli.subprocesses import ProgramError
 from airnub_cli.upgrade.compose import ComposeProject, Container
 from airnub_cli.upgrade.plan import DATABASE, SERVER, Step, UpgradePlan, major_of, make_plan, references_of, services_of
 from airnub_cli.workspace import Workspace, WorkspaceError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
 
 
 @click.command(
@@ -27,12 +28,12 @@ from airnub_cli.workspace import Workspace, WorkspaceError
 @click.option("--no-build", is_flag=True, help="Use the existing images.")
 @click.option("--lose-runs", is_flag=True, help="Continue even if runs in flight are lost.")
 def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool) -> None:
-    """Upgrade the system of docker-compose.yml to the present checkout and .env, while runs continue.
+    """Upgrade the system of Docker Compose while runs continue.
 
-    Images are built, then changed services are replaced in an order in which the API is unavailable for seconds only:
-    the server's dependencies, the server alone, setup, departments, and the workers last. Unchanged services are not
-    restarted. Unavoidable losses, such as runs in flight when the API's password changes, are printed before anything
-    is stopped.
+    Afterwards, the system has the code of this checkout and the settings of .env. Images are built, then changed
+    services are replaced in an order in which the API is unavailable for seconds only: the server's dependencies, the
+    server alone, setup, departments, and the workers last. Unchanged services are not restarted. Unavoidable losses,
+    such as runs in flight when the API's password changes, are printed before anything is stopped.
 
     Exit status: 0 when everything is up, even if nothing changed; 1 when a step failed, with what to do next; 2 when
     the upgrade was rejected and nothing was stopped.
@@ -41,12 +42,12 @@ def upgrade(project: str | None, dry_run: bool, no_build: bool, lose_runs: bool)
         root = Workspace.root_around(Path.cwd())
     except WorkspaceError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(2)
+        sys.exit(INVALID)
     try:
         sys.exit(_run(ComposeProject(root, project), dry_run=dry_run, build=not no_build, lose_runs=lose_runs))
     except ProgramError as error:
         click.secho(str(error), fg="red", err=True)
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool) -> int:
@@ -59,12 +60,12 @@ def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool
         _say("up: no server is running, so no runs can be lost")
         if not dry_run:
             compose.do("up", "--detach", "--wait", "--no-build")
-        return 0
+        return COMPLETED
     runs = sorted({run for one in containers if one.service == SERVER for n in one.networks for run in compose.runs(n)})
     plan = _plan(compose, configuration, containers, runs)
     if not plan.steps:
         _say("nothing changed; nothing was restarted")
-        return 0
+        return COMPLETED
     refused = [*plan.refused, *_unusable(compose, configuration, plan, containers)]
     _print(plan, runs)
     if refused or (plan.lost and not lose_runs):
@@ -79,10 +80,10 @@ def _run(compose: ComposeProject, *, dry_run: bool, build: bool, lose_runs: bool
                 err=True,
             )
         click.secho("Nothing was stopped.", fg="red", err=True)
-        return 2
+        return INVALID
     if not dry_run:
         _carry_out(compose, configuration, plan, containers)
-    return 0
+    return COMPLETED
 
 
 def _plan(

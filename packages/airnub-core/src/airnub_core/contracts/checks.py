@@ -7,10 +7,11 @@ data: it is published by its name and by the effect of its failure.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Field, StrictFloat, StrictInt, model_validator
+from pydantic import AfterValidator, AllowInfNan, Field, StrictFloat, StrictInt, model_validator
 
 from airnub_core.contracts.limits import Within
 from airnub_core.outcome import OnFail
+from airnub_core.strict_model import StrictModel
 from airnub_core.tolerance import Growth, Tolerance, allows_no_more
 
 Text = Annotated[str, Field(min_length=1)]
@@ -28,13 +29,7 @@ def _are_different(values: tuple[str, ...]) -> tuple[str, ...]:
 Names = Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(_are_different)]
 
 
-class Strict(BaseModel):
-    """Model that rejects unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FieldValues(Strict):
+class FieldValues(StrictModel):
     """Value constraints of a field; rows that violate them are in no version of the dataset.
 
     >>> FieldValues(minimum=0).loosened_by(FieldValues(minimum=-5))
@@ -72,7 +67,7 @@ def _written(value: object) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
-class _Check(Strict):
+class _Check(StrictModel):
     on_fail: OnFail = "block"
     """`block`: versions that fail the check are not published; `warn`: they are, and the run reports a warning."""
 

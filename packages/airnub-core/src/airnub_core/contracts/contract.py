@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictBool, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from airnub_core.contracts.checks import Checks, FieldValues, PublishedCheck, Strict, Text
+from airnub_core.contracts.checks import Checks, FieldValues, PublishedCheck, Text
 from airnub_core.contracts.field_types import Decimal, Simple, parse_field_type
+from airnub_core.strict_model import StrictModel
 
 FOLDER = "contracts"
 """Folder of contracts within a department's folder."""
@@ -75,7 +76,7 @@ class PublishedField(FieldValues):
 Fields = Annotated[dict[Text, PublishedField], Field(min_length=1)]
 
 
-class WithFields(Strict):
+class WithFields(StrictModel):
     """Fields, key and checks of a dataset."""
 
     fields: Fields

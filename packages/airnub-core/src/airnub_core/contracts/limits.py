@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from airnub_core.outcome import OnFail
+from airnub_core.strict_model import StrictModel
 from airnub_core.tolerance import Tolerance
 
 SHORTEST_RETENTION = timedelta(days=1)
@@ -71,10 +72,8 @@ Within = Annotated[
 """Maximum age of the newest value of a column; at least one minute."""
 
 
-class DatasetLimits(BaseModel):
+class DatasetLimits(StrictModel):
     """Settings of one dataset; unset fields keep the values of its declaration."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_quarantined: Tolerance | None = None
     """Maximum number of quarantined rows, or share of the rows read."""

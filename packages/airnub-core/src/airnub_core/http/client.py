@@ -120,11 +120,13 @@ class Client(Loop):
 
     def start_due(self, now: float) -> float:
         """Start all requests that the limits allow now, and return seconds until the next one may start."""
-        for transfer in self._scheduler.due(now):
-            if not transfer.redirects:
-                transfer.attempts += 1
-                transfer.started = now
-            self._ask(self._idle.pop() if self._idle else self._new_handle(), transfer)
+        # Again, since a request may fail at once, and another one takes its place.
+        while starting := self._scheduler.due(now):
+            for transfer in starting:
+                if not transfer.redirects:
+                    transfer.attempts += 1
+                    transfer.started = now
+                self._ask(self._idle.pop() if self._idle else self._new_handle(), transfer)
         return self._scheduler.wait(now)
 
     def _new_handle(self) -> CurlHandle:

@@ -15,16 +15,17 @@ def proxies_of_environment() -> ProxyFor:
 
     It uses `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case, as they are set now.
     """
-    if not any(map(os.environ.get, _VARIABLES)):
-        return lambda _scheme, _host: None
-    from urllib import request  # slow to import
+    proxies: dict[str, str] = {}
+    if any(map(os.environ.get, _VARIABLES)):
+        from urllib import request  # slow to import
 
-    proxies = request.getproxies_environment()
+        proxies = request.getproxies_environment()
 
     @cache
     def proxy_for(scheme: str, host: str) -> str | None:
         proxy = proxies.get(scheme) or proxies.get("all")
-        spared = request.proxy_bypass_environment(host, proxies)  # type: ignore[attr-defined]  # missing in typeshed
-        return proxy if proxy and not spared else None
+        if not proxy or request.proxy_bypass_environment(host, proxies):  # type: ignore[attr-defined]  # not in typeshed
+            return None
+        return proxy
 
     return proxy_for

@@ -5,7 +5,7 @@ It reads no clock: callers pass the time.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from math import inf
 from typing import Generic, Protocol, TypeVar
@@ -87,8 +87,9 @@ class Scheduler(Generic[W]):
         """Queue a retry that starts at the time `at` or later."""
         heapq.heappush(self._later, (at, next(self._order), one))
 
-    def due(self, now: float) -> Iterator[W]:
-        """Yield the jobs that may start now, and count each as started."""
+    def due(self, now: float) -> list[W]:
+        """Take the jobs that may start now, and count them as started."""
+        jobs: list[W] = []
         while self._later and self._later[0][0] <= now:
             _, _, one = heapq.heappop(self._later)
             self.add(one)
@@ -114,7 +115,8 @@ class Scheduler(Generic[W]):
             queue.active += 1
             self._active += 1
             self._list(key, queue)
-            yield one
+            jobs.append(one)
+        return jobs
 
     def ended(self, one: W) -> None:
         """Free the connection of a job that has ended, whether it succeeded or not."""

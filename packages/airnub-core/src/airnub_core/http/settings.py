@@ -8,10 +8,8 @@ from typing import Annotated
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ByteSize,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -22,6 +20,7 @@ from pydantic import (
 
 from airnub_core.http.limits import Limits
 from airnub_core.http.ssrf import HOST_NAME, IpAddress, is_metadata, is_metadata_name, literal_address, normal_name
+from airnub_core.strict_model import StrictModel
 
 LARGEST = 2**63 - 1
 """Largest size in bytes, and largest count: libcurl, file systems and Prefect's JSON use signed 64-bit integers."""
@@ -177,13 +176,11 @@ PrivateHosts = Annotated[
 """`false`, `true`, or a list of host names and networks; `ssrf` documents what each allows."""
 
 
-class NetworkSettings(BaseModel):
+class NetworkSettings(StrictModel):
     """Network settings: limits, timeouts and retries of requests.
 
     Times are in seconds, from 1 ms to 30 days; sizes in bytes, from 1 to 2^63 - 1, or with a suffix such as GiB.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     connections: Annotated[int, Field(ge=1, le=1024)] = 32
     connections_per_host: Annotated[int, Field(ge=1, le=1024)] = 16
@@ -206,10 +203,8 @@ class NetworkSettings(BaseModel):
         return Limits(**values | {"max_bytes": int(self.max_bytes)})
 
 
-class NetworkOverrides(BaseModel):
+class NetworkOverrides(StrictModel):
     """Any key of `NetworkSettings`, for one source."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     connections: Annotated[int, Field(ge=1, le=1024)] | None = None
     connections_per_host: Annotated[int, Field(ge=1, le=1024)] | None = None

@@ -20,7 +20,6 @@ from airnub_core.sources.base import (
     Listed,
     MaskedSecrets,
     Number,
-    Part,
     Secret,
     SecretReference,
     Source,
@@ -31,6 +30,7 @@ from airnub_core.sources.pagination import Pages, Paginator, whole_url
 from airnub_core.sources.records import LARGE, Watermark, json_lines, parse_json, records_at
 from airnub_core.store.layout import derived_url, records_name
 from airnub_core.store.manifest import url_digest
+from airnub_core.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from airnub_core.engine import Engine
@@ -41,7 +41,7 @@ SETTLED_TOGETHER = 20
 """Pages that are committed together, so that a run killed in a long pagination does not fetch all of them again."""
 
 
-class Auth(Part):
+class Auth(StrictModel):
     """A secret sent in a request header."""
 
     block: SecretReference
@@ -49,7 +49,7 @@ class Auth(Part):
     prefix: HeaderText = ""
 
 
-class Incremental(Part):
+class Incremental(StrictModel):
     """Incremental reading: `field` increases from record to record, and its largest value is sent as `param`.
 
     Known records with exactly this value are left out if the API returns them again.

@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, Field, PlainSerializer
 
 from airnub_common import MASK, is_masked_name, redact_url
 from airnub_core.concurrency import in_thread
@@ -62,12 +62,6 @@ DottedPath = Annotated[str, AfterValidator(_dotted)]
 SourceName = Annotated[str, AfterValidator(checked_source_name), Field(json_schema_extra={"pattern": SOURCE_PATTERN})]
 SecretReference = Annotated[str, Field(pattern=r"^secret/[a-z0-9][a-z0-9-]*$")]
 """Reference to a Prefect Secret block, such as `secret/usgs-token`."""
-
-
-class Part(BaseModel):
-    """Base of nested settings of a source; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Source(NetworkOverrides):

@@ -14,8 +14,9 @@ from pydantic import Field
 from airnub_common import redact_url
 from airnub_core.errors import HttpStatusError, MissingPathError, PageError, TooManyPagesError
 from airnub_core.http.settings import LARGEST, Count
-from airnub_core.sources.base import DottedPath, Part
+from airnub_core.sources.base import DottedPath
 from airnub_core.sources.records import described, is_sendable, records_at, value_at
+from airnub_core.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from airnub_core.sources.apis import ApiSource
@@ -34,7 +35,7 @@ Start = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 """Number of the first page, or the first offset."""
 
 
-class _Pages(Part):
+class _Pages(StrictModel):
     max: Count = 1000
     """Most pages; it is an error if the API has more."""
 

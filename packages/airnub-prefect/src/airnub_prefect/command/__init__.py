@@ -8,7 +8,6 @@ store         the content store; `store_objects` and `store_urls` do the work
 dataset       datasets; `dataset_contents` and `dataset_versions` do the work
 housekeeping  remove partial files and expired versions
 locations     where the store and the datasets are
-exit_codes    exit codes of all commands
 display       messages, progress bars and tables
 """
 

@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 import click
 
-from airnub_prefect.command.exit_codes import exit_with
 from airnub_prefect.command.options import JSON, dataset_options
 from airnub_prefect.department import Department
+from airnub_prefect.exit_codes import exit_with
 
 
 def dataset_group(department: Department) -> click.Group:
@@ -32,7 +32,7 @@ def dataset_group(department: Department) -> click.Group:
     @JSON
     @dataset_options
     def ls(as_json: bool, **where: Path | None) -> None:
-        """List the datasets of the department with the version and row count of each."""
+        """List the datasets, each with its version and row count."""
         at(where, "dataset_contents", lambda contents, datasets: contents.ls(datasets, as_json=as_json))
 
     @dataset.command("show", epilog=f"Example: uv run {name} dataset show NAME --as-of 2026-11-01")
@@ -45,7 +45,10 @@ def dataset_group(department: Department) -> click.Group:
     @JSON
     @dataset_options
     def show(dataset_name: str, as_of: str | None, as_json: bool, **where: Path | None) -> None:
-        """Show the declaration and the inputs of a dataset, and what the next run would do and why."""
+        """Show a dataset, and what the next run would do.
+
+        The output has its declaration, its inputs, and the reasons for the work of the next run.
+        """
         at(
             where,
             "dataset_contents",
@@ -57,7 +60,10 @@ def dataset_group(department: Department) -> click.Group:
     @JSON
     @dataset_options
     def history(dataset_name: str, as_json: bool, **where: Path | None) -> None:
-        """List the versions of a dataset, newest first, with time, run and row count."""
+        """List the versions of a dataset, newest first.
+
+        Each has its time, run and row count.
+        """
         at(
             where,
             "dataset_contents",
@@ -70,7 +76,10 @@ def dataset_group(department: Department) -> click.Group:
     @JSON
     @dataset_options
     def quarantine(dataset_name: str, limit: int, as_json: bool, **where: Path | None) -> None:
-        """Show the quarantined rows: counts by rule, and examples with their text and origin."""
+        """Show the quarantined rows of a dataset.
+
+        The output has the counts by rule, and examples with their text and origin.
+        """
         at(
             where,
             "dataset_contents",
@@ -82,7 +91,10 @@ def dataset_group(department: Department) -> click.Group:
     @click.argument("version", type=click.IntRange(0))
     @dataset_options
     def rollback(dataset_name: str, version: int, **where: Path | None) -> None:
-        """Make an earlier VERSION the current one. Runs do not update the dataset until `dataset release`."""
+        """Make an earlier version of a dataset the current one.
+
+        Runs do not update the dataset until `dataset release`.
+        """
         at(where, "dataset_versions", lambda versions, datasets: versions.rollback(datasets, dataset_name, version))
 
     @dataset.command("release", epilog=f"Example: uv run {name} dataset release NAME")
@@ -98,7 +110,10 @@ def dataset_group(department: Department) -> click.Group:
     @JSON
     @dataset_options
     def vacuum(names: tuple[str, ...], dry_run: bool, as_json: bool, **where: Path | None) -> None:
-        """Remove files of expired versions and leftovers of killed runs, from NAME (default: all datasets)."""
+        """Remove files of expired versions, and of killed runs.
+
+        Without NAME, all datasets are searched.
+        """
         at(
             where,
             "dataset_versions",

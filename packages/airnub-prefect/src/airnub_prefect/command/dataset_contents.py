@@ -10,9 +10,9 @@ from airnub_core import StoreLocation
 from airnub_core.contracts.limits import retention_text
 from airnub_core.errors import DatasetError
 from airnub_prefect.command.display import SHORT_DIGEST, echo, print_json, print_rows, time_text
-from airnub_prefect.command.exit_codes import COMPLETED
 from airnub_prefect.command.locations import Datasets
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ArgumentError
+from airnub_prefect.exit_codes import COMPLETED
 from airnub_prefect.paths import shown
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _version(text: str | None) -> int | datetime | None:
     """A version by its number or by a time.
 
     Raises:
-        ConfigurationError: the text is neither.
+        ArgumentError: the text is neither.
     """
     if text is None or text.isdecimal():
         return None if text is None else int(text)
@@ -203,7 +203,7 @@ def _version(text: str | None) -> int | datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         reason = f"expected a version such as 3, or a time such as 2026-11-01T12:00:00Z, found {text!r}"
-        raise ConfigurationError.of("--as-of", reason) from error
+        raise ArgumentError.of("--as-of", reason) from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

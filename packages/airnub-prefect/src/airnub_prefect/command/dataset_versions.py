@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from airnub_core.contracts.limits import retention_text
 from airnub_prefect.command.display import echo, print_json
-from airnub_prefect.command.exit_codes import COMPLETED
 from airnub_prefect.command.locations import Datasets
+from airnub_prefect.exit_codes import COMPLETED
 
 
 def rollback(datasets: Datasets, name: str, version: int) -> int:

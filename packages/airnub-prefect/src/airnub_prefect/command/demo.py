@@ -9,16 +9,16 @@ from airnub_common import write_atomic
 from airnub_core import Report, StoreError
 from airnub_core.sample_site import Route, SampleSite
 from airnub_prefect.command.display import Display, echo, echo_err, echo_error, print_report, stdout_to_stderr
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INTERRUPTED
 from airnub_prefect.command.run import interruption_message, print_crash
 from airnub_prefect.department import Department
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INTERRUPTED
 from airnub_prefect.paths import data_root, shown
 from airnub_prefect.progress import progress_to
 from airnub_prefect.session import Session
 
 _PORT = "site-port"
-_SAFE = "Stored items are safe; run it again for the rest.\n"
+_SAFE = "Stored items are safe.\n"
 
 
 def run_demo(department: Department, session: Session, *, with_failure: bool, force: bool) -> int:
@@ -52,7 +52,7 @@ def run_demo(department: Department, session: Session, *, with_failure: bool, fo
         except StageFailedError as error:
             display.reported(error.report)
             stack.close()
-            _print_failure(department, error, root, session)
+            _print_failure(department, error, root, session, with_failure=with_failure)
             return FAILED
         except KeyboardInterrupt:
             echo_err(interruption_message(display))
@@ -95,10 +95,12 @@ def _print_reports(
     for outcome in (outcome for report in reports.values() for outcome in report.outcomes if outcome.note):
         echo(f"  report    {shown(root / 'reports' / (outcome.path or ''))}")
         echo(f"  found     {outcome.note}")
-    _print_next_steps(department, root, session, "demo --with-failure", "the same with a broken link")
+    _print_next_steps(department, root, session, "demo --with-failure", "the same with failing items")
 
 
-def _print_failure(department: Department, failed: StageFailedError, root: Path, session: Session) -> None:
+def _print_failure(
+    department: Department, failed: StageFailedError, root: Path, session: Session, *, with_failure: bool
+) -> None:
     if isinstance(failed, PipelineFailedError):
         for stage, report in failed.reports.items():
             print_report(stage, report)
@@ -109,7 +111,8 @@ def _print_failure(department: Department, failed: StageFailedError, root: Path,
         echo_error(failed.headline)
         echo(f"The stages after {failed.stage} were not started. {_SAFE}")
     echo(f"  objects   {shown(root / 'store')}")
-    _print_next_steps(department, root, session, "demo", "the same without the broken link")
+    again = "the same without failing items" if with_failure else "the same, after the cause is corrected"
+    _print_next_steps(department, root, session, "demo", again)
 
 
 def _print_next_steps(department: Department, root: Path, session: Session, again: str, what: str) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from airnub_core import StoreLocation
 from airnub_prefect.cleanup import Cleanup, clean_up
 from airnub_prefect.command.display import echo, echo_error, print_json, print_rows
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED
 from airnub_prefect.command.locations import existing_store, find_datasets, store_location
 from airnub_prefect.department import Department
+from airnub_prefect.exit_codes import COMPLETED, FAILED
 from airnub_prefect.settings import SourceSettings
 from airnub_prefect.validation import load_yaml
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from airnub_prefect.command.display import echo, echo_wrapped, print_json
-from airnub_prefect.command.exit_codes import COMPLETED
 from airnub_prefect.department import PIPELINE, Department, Stage
+from airnub_prefect.exit_codes import COMPLETED
 from airnub_prefect.paths import variable_of, yaml_name_of
 
 

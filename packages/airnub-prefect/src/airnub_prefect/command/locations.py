@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airnub_core import StoreLocation
 from airnub_prefect.department import Department
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ArgumentError, ConfigurationError
 from airnub_prefect.paths import data_path, shown
 from airnub_prefect.session import prefect_session
 from airnub_prefect.setting_values import IndexBlock
@@ -38,11 +38,11 @@ class Datasets:
         """The declaration of a dataset.
 
         Raises:
-            ConfigurationError: the department declares no such dataset.
+            ArgumentError: the department declares no such dataset.
         """
         if name not in self.declared:
             reason = f"expected a dataset of the department, found {name!r}; {nearest_or_all(name, self.declared)}"
-            raise ConfigurationError.of("NAME", reason)
+            raise ArgumentError.of("NAME", reason)
         return self.declared[name]
 
 
@@ -108,6 +108,7 @@ def find_datasets(department: Department, folder: Path | None, store: Path | Non
         config: YAML file with settings of the processing.
 
     Raises:
+        ArgumentError: the folder does not exist.
         ConfigurationError: the location of the datasets is unknown, or the department has no datasets.
         ServerUnreachableError: the location is in a block, and the Prefect server does not answer.
     """
@@ -116,7 +117,7 @@ def find_datasets(department: Department, folder: Path | None, store: Path | Non
     path = config or kind.yaml_path()
     if folder is not None and config is None:
         if not folder.is_dir():
-            raise ConfigurationError.of("--datasets", f"expected a folder of datasets, found none at {shown(folder)}")
+            raise ArgumentError.of("--datasets", f"expected a folder of datasets, found none at {shown(folder)}")
         from airnub_data import Location
 
         place = None if store is None else StoreLocation(store)

@@ -9,11 +9,11 @@ from typing import NoReturn
 import click
 
 from airnub_prefect.command.dataset import dataset_group
-from airnub_prefect.command.exit_codes import exit_with
 from airnub_prefect.command.options import DATASETS, FILE, JSON, STORE, VERBOSE
 from airnub_prefect.command.store import store_group
 from airnub_prefect.department import PIPELINE, Department
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.exit_codes import exit_with
 from airnub_prefect.session import prefect_session
 
 
@@ -27,15 +27,21 @@ def group(department: Department) -> click.Group:
     """The click group of a department's command."""
     name = department.command
 
-    @click.group(help=f"Run the stages of {department.name}, and inspect its content store and datasets.")
+    @click.group(
+        help=f"Run the stages of {department.name}, and inspect its content store and datasets.",
+        epilog=f"Example: uv run {name} run",
+    )
     def command() -> None: ...
 
     @command.command("demo", epilog=f"Example: uv run {name} demo")
-    @click.option("--with-failure", is_flag=True, help="Include a broken link in the sample site.")
+    @click.option("--with-failure", is_flag=True, help="Let the sample site answer some requests with an error.")
     @click.option("--force", is_flag=True, help="Re-run even if unchanged.")
     @VERBOSE
     def demo(with_failure: bool, force: bool, verbose: bool) -> None:
-        """Run all stages on a built-in sample site, without services, internet or an account."""
+        """Run all stages on a built-in sample site.
+
+        No service, internet or account is needed. Objects and datasets are written to data/demo/.
+        """
 
         def run() -> int:
             with prefect_session(verbose=verbose) as session:
@@ -51,7 +57,7 @@ def group(department: Department) -> click.Group:
         "--config",
         type=FILE,
         metavar="FILE",
-        help="Settings file of the stage. Default: the Prefect Variable, else configs/ of the checkout.",
+        help="Settings file of the stage. Default: the Prefect Variable, else the file in configs/variables/.",
     )
     @click.option("--force", is_flag=True, help="Re-run even if unchanged.")
     @click.option(
@@ -66,7 +72,7 @@ def group(department: Department) -> click.Group:
         "sources",
         multiple=True,
         metavar="NAME",
-        help="Run only this source, or the datasets of it. Repeatable.",
+        help="Run only this source, or its datasets in a stage that makes datasets. Repeatable.",
     )
     @click.option("--failed", is_flag=True, help="Run only the items and datasets that failed in the last run.")
     @JSON
@@ -108,7 +114,7 @@ def group(department: Department) -> click.Group:
     @command.command("list", epilog=f"Example: uv run {name} list --json")
     @JSON
     def list_(as_json: bool) -> None:
-        """List the flows with a description and the settings that each reads."""
+        """List the flows, each with its description and settings."""
 
         def run() -> int:
             from airnub_prefect.command.list import list_flows
@@ -121,7 +127,10 @@ def group(department: Department) -> click.Group:
     @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
     @click.option("--port", default=8000, show_default=True, help="Port to listen on; 0 for a free port.")
     def site(host: str, port: int) -> None:
-        """Serve the sample site of `demo` until Ctrl-C, for runs elsewhere without internet."""
+        """Serve the sample site of `demo` until Ctrl-C.
+
+        Runs of other processes can use it as a source without internet.
+        """
 
         def run() -> int:
             from airnub_prefect.command.site import serve
@@ -141,9 +150,10 @@ def group(department: Department) -> click.Group:
     @DATASETS
     @JSON
     def housekeeping(dry_run: bool, store: Path | None, datasets: Path | None, as_json: bool) -> None:
-        """Remove expired dataset versions and partial downloads that no run resumed for a week; print sizes.
+        """Remove expired dataset versions and old partial downloads.
 
-        Files that a run in flight uses are kept.
+        Partial downloads are removed after a week in which no run resumed them. Sizes are printed. Files that a run in
+        flight uses are kept.
         """
 
         def run() -> int:

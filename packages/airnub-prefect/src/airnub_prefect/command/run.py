@@ -17,9 +17,9 @@ from airnub_prefect.command.display import (
     print_report,
     stdout_to_stderr,
 )
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED, INTERRUPTED, INVALID
 from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.errors import ConfigurationError, PipelineFailedError, ServerUnreachableError, StageFailedError
+from airnub_prefect.exit_codes import COMPLETED, FAILED, INTERRUPTED, INVALID
 from airnub_prefect.progress import progress_to
 from airnub_prefect.selection import ALL, Selection
 from airnub_prefect.session import prefect_session

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from airnub_core.sample_site import Asked, Reply, Route, SampleSite
 from airnub_prefect.command.display import echo_err
-from airnub_prefect.command.exit_codes import COMPLETED
+from airnub_prefect.exit_codes import COMPLETED
 
 
 class Site(SampleSite):

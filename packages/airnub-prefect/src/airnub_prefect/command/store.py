@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 import click
 
-from airnub_prefect.command.exit_codes import exit_with
 from airnub_prefect.command.options import JSON, store_options
 from airnub_prefect.department import Department
+from airnub_prefect.exit_codes import exit_with
 
 
 def store_group(department: Department) -> click.Group:
@@ -35,7 +35,7 @@ def store_group(department: Department) -> click.Group:
     @JSON
     @store_options
     def ls(source: str | None, as_json: bool, **where: Path | None) -> None:
-        """List every object with its source, size, digest, time and URL."""
+        """List all objects with source, size, digest, time and URL."""
         at(where, "store_objects", lambda objects, place: objects.ls(place, source, as_json=as_json))
 
     @store.command("show", epilog=f"Example: uv run {name} store show 3f9a27c1")
@@ -43,7 +43,10 @@ def store_group(department: Department) -> click.Group:
     @JSON
     @store_options
     def show(what: str, as_json: bool, **where: Path | None) -> None:
-        """Show the manifests that match WHAT: a digest or its first digits, a URL, a path or a file name."""
+        """Show the manifests of an object.
+
+        WHAT is its digest or the first digits of it, its URL, its path or its file name.
+        """
         at(where, "store_objects", lambda objects, place: objects.show(place, what, as_json=as_json))
 
     @store.command("log", epilog=f"Example: uv run {name} store log https://example.org/weather.csv")
@@ -52,7 +55,10 @@ def store_group(department: Department) -> click.Group:
     @JSON
     @store_options
     def log(url: str, source: str | None, as_json: bool, **where: Path | None) -> None:
-        """Show every version of a URL, oldest first, with time, digest, size and path."""
+        """List the versions of a URL, oldest first.
+
+        Each has its time, digest, size and path.
+        """
         at(where, "store_urls", lambda urls, place: urls.log(place, url, source, as_json=as_json), with_index=True)
 
     @store.command("forget", epilog=f"Example: uv run {name} store forget https://example.org/weather.csv")
@@ -61,9 +67,9 @@ def store_group(department: Department) -> click.Group:
     @JSON
     @store_options
     def forget(url: str, source: str | None, as_json: bool, **where: Path | None) -> None:
-        """Withdraw a URL: its rows leave the datasets, its objects and versions stay.
+        """Withdraw a URL, so that its rows leave the datasets.
 
-        A run that fetches the URL again restores it.
+        Its objects and versions stay. A run that fetches the URL again restores it.
         """
         at(where, "store_urls", lambda urls, place: urls.forget(place, url, source, as_json=as_json), with_index=True)
 
@@ -71,7 +77,10 @@ def store_group(department: Department) -> click.Group:
     @JSON
     @store_options
     def verify(as_json: bool, **where: Path | None) -> None:
-        """Hash every object again, and report damage. The exit status is 1 if there is any."""
+        """Hash every object again, and report damage.
+
+        The exit status is 1 if there is any.
+        """
         at(where, "store_objects", lambda objects, place: objects.verify(place, as_json=as_json))
 
     @store.command("gc", epilog=f"Example: uv run {name} store gc --dry-run")
@@ -79,9 +88,10 @@ def store_group(department: Department) -> click.Group:
     @JSON
     @store_options
     def gc(dry_run: bool, as_json: bool, **where: Path | None) -> None:
-        """Collect garbage: remove objects without a manifest, and leftovers of killed processes.
+        """Collect garbage, such as objects without a manifest.
 
-        Files that a process is writing are kept.
+        Staging folders and other leftovers of killed processes are removed, too. Files that a process is writing are
+        kept.
         """
         at(
             where,
@@ -95,7 +105,7 @@ def store_group(department: Department) -> click.Group:
     @JSON
     @store_options
     def partials(remove: bool, as_json: bool, **where: Path | None) -> None:
-        """List interrupted downloads of large files, which the next run resumes."""
+        """List partial downloads, which the next run resumes."""
         at(where, "store_objects", lambda objects, place: objects.partials(place, remove=remove, as_json=as_json))
 
     @store.command("failed", epilog=f"Example: uv run {name} store failed")
@@ -109,7 +119,10 @@ def store_group(department: Department) -> click.Group:
     @JSON
     @store_options
     def failed(as_json: bool, forget: tuple[str, ...], **where: Path | None) -> None:
-        """Show the failures of the last run of each source and each dataset. `run --failed` retries them."""
+        """List failures of the last run of each source and dataset.
+
+        `run --failed` retries them.
+        """
         at(where, "store_urls", lambda urls, place: urls.failed(place, forget, as_json=as_json), with_index=True)
 
     @store.command("reindex", epilog=f"Example: uv run {name} store reindex")

@@ -9,8 +9,8 @@ from airnub_core import verify as verify_store
 from airnub_core.store.gc import collect
 from airnub_core.store.partials import Partials
 from airnub_prefect.command.display import SHORT_DIGEST, echo, echo_error, print_json, print_rows
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED
 from airnub_prefect.command.locations import shown_store
+from airnub_prefect.exit_codes import COMPLETED, FAILED
 from airnub_prefect.paths import shown
 
 

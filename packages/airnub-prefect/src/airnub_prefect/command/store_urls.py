@@ -14,9 +14,9 @@ from airnub_core.store.layout import derived_url, links_name, records_name
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.withdrawal import Withdrawal, withdraw, write_withdrawals
 from airnub_prefect.command.display import SHORT_DIGEST, echo, echo_error, print_json, print_rows, time_text
-from airnub_prefect.command.exit_codes import COMPLETED, FAILED
 from airnub_prefect.command.locations import shown_store
-from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.errors import ArgumentError
+from airnub_prefect.exit_codes import COMPLETED, FAILED
 from airnub_prefect.selection import check_names
 
 SHOWN_FAILURES = 20
@@ -69,7 +69,7 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
         0 if it is withdrawn, now or before; 1 if the store does not have it, or a run has just fetched it again.
 
     Raises:
-        ConfigurationError: several sources have the URL and none is named.
+        ArgumentError: several sources have the URL and none is named.
     """
     with open_store(place) as (store, index):
         sources = index.sources()
@@ -89,7 +89,7 @@ def forget(place: StoreLocation, url: str, source: str | None, *, as_json: bool)
             return FAILED
         of = sorted({one.source for one in found})
         if len(of) > 1:
-            raise ConfigurationError.of(
+            raise ArgumentError.of(
                 shown_store(place),
                 f"expected a URL of one source, found it in {', '.join(of)}; choose with --source NAME",
             )
@@ -126,7 +126,7 @@ def failed(place: StoreLocation, forget: Sequence[str] = (), *, as_json: bool) -
         as_json: print a JSON document.
 
     Raises:
-        ConfigurationError: an unknown name in `forget`; nothing was changed.
+        ArgumentError: an unknown name in `forget`; nothing was changed.
     """
     with open_store(place) as (_, index):
         last = {scope: index.last_runs(scope) for scope in Scope}

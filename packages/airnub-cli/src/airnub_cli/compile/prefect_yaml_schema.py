@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from airnub_prefect.validation import StrictModel
+from airnub_core.strict_model import StrictModel
 
 _Name = Annotated[str, Field(min_length=1)]
 _Events = Annotated[list[_Name], Field(min_length=1)]

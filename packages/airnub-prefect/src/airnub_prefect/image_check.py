@@ -1,6 +1,6 @@
-"""Import check of every flow of an installed department; it fails the build of an incomplete image.
+"""Check of an image: every flow of its department is imported, so that the build of an incomplete image fails.
 
-python -m airnub_prefect.import_check project_alpha
+python -m airnub_prefect.image_check project_alpha
 """
 
 import gc

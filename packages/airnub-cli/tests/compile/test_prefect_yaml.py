@@ -3,7 +3,7 @@ Ownership.
 Names.
 """
 
-from airnub_cli.compile.department_file import list_at, mapping_at, read_source, retagged, tags, text_at
+from airnub_cli.compile.prefect_yaml import list_at, mapping_at, read_source, retagged, tags, text_at
 from airnub_cli.configuration.registry import load_registry
 
 

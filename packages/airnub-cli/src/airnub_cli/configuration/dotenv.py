@@ -1,6 +1,7 @@
-"""Placeholders such as `${NAME}` and `${NAME:-default}`, resolved from the process environment, else from `.env`.
+"""`.env` and the process environment: values for placeholders in files, and the variables that Prefect reads.
 
-The syntax is that of Compose, which reads the same `.env`; `$${` stands for `${`.
+Placeholders are `${NAME}` and `${NAME:-default}`; `$${` stands for `${`. The syntax is that of Compose, which reads the
+same `.env`.
 """
 
 import os
@@ -55,3 +56,33 @@ def _filled(match: re.Match[str], values: Mapping[str, str]) -> str:
     if match["escaped"]:
         return match[0][1:]
     return values.get(match["name"], match["default"] if match["otherwise"] else match[0])
+
+
+_QUIET = {"DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
+
+
+def quiet_prefect() -> None:
+    """Make Prefect log only errors and start no server, unless the environment says otherwise.
+
+    Call it before Prefect is imported, which reads the environment once.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+def use_dotenv(root: Path) -> dict[str, str]:
+    """Set the `PREFECT_*` variables of a checkout's `.env`, unless the environment has them.
+
+    Prefect itself reads `.env` only in the current folder. Call it before Prefect is imported.
+
+    Args:
+        root: of the checkout.
+
+    Returns:
+        All values of `.env`, overridden by the environment.
+    """
+    values = known_values(root)
+    for name, value in values.items():
+        if name.startswith("PREFECT_"):
+            os.environ.setdefault(name, value)
+    return values

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from airnub_prefect.import_check import import_flows
+from airnub_prefect.image_check import import_flows
 
 
 def test_every_flow_is_named():
@@ -33,7 +33,7 @@ def test_a_flow_that_cannot_be_imported(tmp_path, monkeypatch):
 @pytest.mark.system
 def test_as_a_command(environment):
     """One flow a line; a department that is not there ends with another status."""
-    command = [sys.executable, "-m", "airnub_prefect.import_check"]
+    command = [sys.executable, "-m", "airnub_prefect.image_check"]
     done = subprocess.run(
         [*command, "department_for_tests"], env=environment, capture_output=True, text=True, check=True
     )

@@ -1,8 +1,10 @@
-"""Placeholders."""
+"""Placeholders, and the variables that Prefect reads."""
+
+import os
 
 import pytest
 
-from airnub_cli.configuration.placeholders import filled, is_placeholder, known_values, missing
+from airnub_cli.configuration.dotenv import filled, is_placeholder, known_values, missing, quiet_prefect, use_dotenv
 
 WRITTEN = {"a": ["x-${ONE}-${TWO:-two}"], "b": {"c": "$${ONE}"}, "d": 3, "e": "$ONE {{ $TWO }}"}
 
@@ -39,3 +41,25 @@ def test_the_environment_comes_before_the_file(tmp_path, monkeypatch):
 def test_a_secret_is_a_placeholder_without_a_default(value, expected):
     """A default would be a secret in the repository."""
     assert is_placeholder(value) is expected
+
+
+def test_variables_that_are_set_are_kept(monkeypatch):
+    """Only missing ones are set."""
+    monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
+    monkeypatch.delenv("DO_NOT_TRACK", raising=False)
+    quiet_prefect()
+    assert (os.environ["DO_NOT_TRACK"], os.environ["PREFECT_LOGGING_LEVEL"]) == ("1", "DEBUG")
+
+
+def test_settings_of_dotenv_are_set(monkeypatch, tmp_path):
+    """Only Prefect's become environment variables; the environment has precedence."""
+    (tmp_path / ".env").write_text("PREFECT_API_KEY=of-the-file\nPREFECT_CLIENT_MAX_RETRIES=3\nAIRNUB_PORT=1\n")
+    monkeypatch.setenv("PREFECT_API_KEY", "of-the-environment")
+    monkeypatch.delenv("AIRNUB_PORT", raising=False)
+    # So that the test removes it again.
+    monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "")
+    monkeypatch.delenv("PREFECT_CLIENT_MAX_RETRIES")
+    values = use_dotenv(tmp_path)
+    assert (values["PREFECT_API_KEY"], values["AIRNUB_PORT"]) == ("of-the-environment", "1")
+    assert os.environ["PREFECT_CLIENT_MAX_RETRIES"] == "3"
+    assert "AIRNUB_PORT" not in os.environ

@@ -2,7 +2,7 @@
 
 The tags are made from the registry and written into the departments' files too, and not only into the compiled one: a
 deployment from a department's folder must not lose its owner. Names are unique in the whole repository, since triggers
-and people know deployments by nothing else.
+and people refer to deployments by name.
 """
 
 import re
@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from airnub_cli.compile.deployment_schema import DeploymentFile
+from airnub_cli.compile.prefect_yaml_schema import DeploymentFile
 from airnub_cli.configuration.registry import Registered
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown

@@ -22,18 +22,18 @@ from prefect.events import (
 )
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_cli.compile import deployment_schema
-from airnub_cli.compile.deployment_schema import ConcurrencyLimit, Deployment, DeploymentFile, Schedule, WorkPool
+from airnub_cli.compile import prefect_yaml_schema
+from airnub_cli.compile.prefect_yaml_schema import ConcurrencyLimit, Deployment, DeploymentFile, Schedule, WorkPool
 
 PAIRS = [
-    (deployment_schema.EventTrigger, DeploymentEventTrigger),
-    (deployment_schema.MetricTrigger, DeploymentMetricTrigger),
-    (deployment_schema.CompoundTrigger, DeploymentCompoundTrigger),
-    (deployment_schema.SequenceTrigger, DeploymentSequenceTrigger),
-    (deployment_schema.Event, EventTrigger),
-    (deployment_schema.Metric, MetricTrigger),
-    (deployment_schema.Compound, CompoundTrigger),
-    (deployment_schema.Sequence, SequenceTrigger),
+    (prefect_yaml_schema.EventTrigger, DeploymentEventTrigger),
+    (prefect_yaml_schema.MetricTrigger, DeploymentMetricTrigger),
+    (prefect_yaml_schema.CompoundTrigger, DeploymentCompoundTrigger),
+    (prefect_yaml_schema.SequenceTrigger, DeploymentSequenceTrigger),
+    (prefect_yaml_schema.Event, EventTrigger),
+    (prefect_yaml_schema.Metric, MetricTrigger),
+    (prefect_yaml_schema.Compound, CompoundTrigger),
+    (prefect_yaml_schema.Sequence, SequenceTrigger),
 ]
 EVENT = {"type": "event", "expect": ["x"]}
 OURS = {"name": "n", "enabled": True}
@@ -41,7 +41,7 @@ OURS = {"name": "n", "enabled": True}
 
 def read(trigger):
     """A trigger of a deployment."""
-    return TypeAdapter(deployment_schema.Trigger).validate_python(trigger)
+    return TypeAdapter(prefect_yaml_schema.Trigger).validate_python(trigger)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), PAIRS)

@@ -1,4 +1,4 @@
-"""Exit codes of the department command, and the errors that they stand for.
+"""Exit codes of all commands, of departments and of `airnub`; and the errors of the department command.
 
 | exit code | meaning |
 |---|---|
@@ -8,6 +8,9 @@
 | 130 | interrupted by Ctrl-C or SIGTERM; stored items are safe |
 
 Any other error of a flow is printed with its traceback, and the exit code is 1.
+
+`airnub_cli.commands` has for each command of `airnub` when it fails. docs/reference.md has the same tables, generated
+from both.
 """
 
 import os
@@ -18,7 +21,7 @@ from typing import NoReturn
 import click
 
 from airnub_prefect.dotenv_file import require_readable
-from airnub_prefect.errors import ConfigurationError, ServerUnreachableError
+from airnub_prefect.errors import ArgumentError, ConfigurationError, ServerUnreachableError
 
 COMPLETED = 0
 FAILED = 1
@@ -26,6 +29,21 @@ INVALID = 2
 """Click uses the same for invalid arguments."""
 INTERRUPTED = 130
 """As in shells: 128 and the number of SIGINT."""
+
+MEANINGS = {
+    COMPLETED: "success; also of a command that found nothing to do",
+    FAILED: "failure, or something wrong was found; see below",
+    INVALID: "the command, its arguments or the configuration are invalid; nothing was changed",
+    INTERRUPTED: "a department's command was interrupted with Ctrl-C; stored items are safe",
+}
+FAILURES = {
+    "every command": "the store, a dataset or the Prefect server cannot be read or written",
+    "demo, run": "more items or datasets failed than the settings tolerate",
+    "housekeeping": "something could not be cleaned up",
+    "store ls, show, log, forget": "the store does not have what was named, or a manifest is damaged",
+    "store verify, reindex": "an object or a manifest is damaged",
+}
+"""When a department's command ends with `FAILED`."""
 
 
 def exit_with(work: Callable[[], int]) -> NoReturn:
@@ -35,6 +53,9 @@ def exit_with(work: Callable[[], int]) -> NoReturn:
     try:
         require_readable()
         code = work()
+    except ArgumentError as error:
+        click.secho(str(error), err=True, fg="red")
+        code = INVALID
     except ConfigurationError as error:
         count = len(error.mistakes)
         click.secho(
