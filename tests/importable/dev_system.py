@@ -96,10 +96,10 @@ def read(url, asked=None):
         return json.load(answer)
 
 
-def run_deployment(api, name, **parameters):
+def run_deployment(api, name):
     """Run a deployment to its end; returns the run. The API is used, since a command imports Prefect for seconds."""
     deployment = read(f"{api}/deployments/name/{name}")["id"]
-    run = read(f"{api}/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
+    run = read(f"{api}/deployments/{deployment}/create_flow_run", {})["id"]
     until = time.monotonic() + 2 * PATIENCE
     while (found := read(f"{api}/flow_runs/{run}"))["state_type"] not in ENDED:
         assert time.monotonic() < until, f"expected an ended run of {name}, found {found['state']}"
