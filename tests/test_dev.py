@@ -1,10 +1,8 @@
 """The whole system on a laptop without Docker: started, used, edited, and ended by one Ctrl-C."""
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 
-from dev_system import PATIENCE, ROOT, Dev, copy_of, edit, read
+from dev_system import PATIENCE, ROOT, Dev, copy_of, edit, enterable, read
 
 from airnub_cli.dev.postgresql import find_programs
 
@@ -83,21 +81,19 @@ def test_everything_is_there_after_one_command_and_gone_after_one_key(tmp_path):
 
 
 @pytest.fixture
-def enterable():
-    """A folder that every user may enter, since PostgreSQL runs as a different user if the test is root."""
-    folder = Path(tempfile.mkdtemp(prefix="airnub-dev-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+def folder():
+    """A folder for the state of `airnub dev`."""
+    with enterable() as folder:
+        yield folder
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="what is left is looked for in /proc")
 @pytest.mark.skipif(next(find_programs(), None) is None, reason="no PostgreSQL on this machine, and no extra")
-def test_the_sample_runs_on_postgresql_and_the_next_start_follows_a_kill(enterable):
+def test_the_sample_runs_on_postgresql_and_the_next_start_follows_a_kill(folder):
     """Every stage completes once without locks; after SIGKILL no process is left, not even PostgreSQL's; and the next
     start, whose sources are the departments' own, uses the same state.
     """
-    state = enterable / "state"
+    state = folder / "state"
     dev = Dev(ROOT, state, "--sample", "--site-port", "0")
     try:
         dev.wait_for(r"database: PostgreSQL \d+")

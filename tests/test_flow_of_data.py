@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
 
-from dev_system import ENDED, PATIENCE, ROOT, Dev, copy_of, edit, read, run_deployment
+from dev_system import ENDED, PATIENCE, ROOT, Dev, copy_of, edit, enterable, read, run_deployment
 
 from airnub_data import Location
 from airnub_data.table import Table
@@ -72,9 +72,15 @@ class System:
             assert time.monotonic() < until, "runs do not end"
             time.sleep(0.5)
 
-    def ingest(self, **parameters):
-        """Run the ingestion's deployment to its end; returns the run."""
-        return run_deployment(self.api, "project-alpha-ingestion/project-alpha-ingestion", **parameters)
+    def ingest(self, *options):
+        """Run the ingestion's deployment to its end, with options by the command of docs/failed.md; returns the run."""
+        name = "project-alpha-ingestion/project-alpha-ingestion"
+        if not options:
+            return run_deployment(self.api, name)
+        command = [sys.executable, "-m", "prefect", "deployment", "run", name, *options, "--watch"]
+        environment = os.environ | {"PREFECT_API_URL": self.api}
+        subprocess.run(command, env=environment, capture_output=True, timeout=2 * PATIENCE, check=False)
+        return self.runs("ingestion")[-1]
 
     def versions(self):
         """The version of each dataset, `None` for one without a table."""
@@ -95,14 +101,15 @@ class System:
 
 
 @pytest.fixture
-def system(tmp_path):
-    """A running system, which is ended afterwards."""
-    running = System(tmp_path)
-    try:
-        running.start()
-        yield running
-    finally:
-        assert running.dev.end() == 0, "".join(running.dev.lines)
+def system():
+    """A running system, which is ended afterwards; its database is PostgreSQL, if this machine has it."""
+    with enterable() as folder:
+        running = System(folder)
+        try:
+            running.start()
+            yield running
+        finally:
+            assert running.dev.end() == 0, "".join(running.dev.lines)
 
 
 def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
@@ -131,9 +138,9 @@ def test_what_can_be_made_is_made_whatever_fails_or_is_lost(system, tmp_path):
     assert made == {"noaa_daily_weather": 0, "usgs_earthquakes": None, "usgs_earthquake_feeds": 0}
 
     # docs/failed.md: run only the failed items, and only one source.
-    again = system.ingest(failed=True)
+    again = system.ingest("--param", "failed=true")
     assert system.table(again) == {"noaa_daily_weather": "failed", "usgs_earthquakes": "failed"}
-    again = system.ingest(sources=["noaa_daily_weather"])
+    again = system.ingest("--param", 'sources=["noaa_daily_weather"]')
     weather = [("noaa_daily_weather", outcome) for outcome in ("failed", "unchanged", "unchanged")]
     assert system.table(again) == weather
 

@@ -7,9 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +67,17 @@ class Dev:
         return status
 
 
+@contextmanager
+def enterable():
+    """A folder that every user may enter: if the test is root, PostgreSQL runs as a different user."""
+    folder = Path(tempfile.mkdtemp(prefix="airnub-dev-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
 def copy_of(root, to):
     """Copy the folder as a checkout, without files that it does not need."""
     unneeded = shutil.ignore_patterns("__pycache__", "tests", "node_modules", ".*")
@@ -83,10 +96,10 @@ def read(url, asked=None):
         return json.load(answer)
 
 
-def run_deployment(api, name, **parameters):
+def run_deployment(api, name):
     """Run a deployment to its end; returns the run. The API is used, since a command imports Prefect for seconds."""
     deployment = read(f"{api}/deployments/name/{name}")["id"]
-    run = read(f"{api}/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
+    run = read(f"{api}/deployments/{deployment}/create_flow_run", {})["id"]
     until = time.monotonic() + 2 * PATIENCE
     while (found := read(f"{api}/flow_runs/{run}"))["state_type"] not in ENDED:
         assert time.monotonic() < until, f"expected an ended run of {name}, found {found['state']}"

@@ -103,7 +103,9 @@ def test_a_project_that_cannot_be_read_comes_first(compiled):
     compiled.write("departments/gamma_dept/README.md", "x")
     first, second = compiled.told(check_everything(compiled.root))
     assert first.startswith("departments/alpha_dept/pyproject.toml:1: broken TOML")
-    assert second.startswith("departments/gamma_dept/pyproject.toml: expected a project here")
+    assert second.startswith(
+        "departments/gamma_dept/pyproject.toml: expected a pyproject.toml in each folder of departments/"
+    )
 
 
 def test_mistakes_of_every_kind_are_reported_at_once(compiled):

@@ -16,7 +16,11 @@ def dataset_group(department: Department) -> click.Group:
     """The click group of `dataset`."""
     name = department.command
 
-    @click.group("dataset", help="Inspect datasets, roll back to a version, and remove expired files.")
+    @click.group(
+        "dataset",
+        help="Inspect and roll back datasets, and remove old versions.",
+        epilog=f"Example: uv run {name} dataset ls",
+    )
     def dataset() -> None: ...
 
     def at(where: Mapping[str, Path | None], module: str, work: Callable[[Any, Any], int]) -> NoReturn:
@@ -35,7 +39,7 @@ def dataset_group(department: Department) -> click.Group:
         """List the datasets, each with its version and row count."""
         at(where, "dataset_contents", lambda contents, datasets: contents.ls(datasets, as_json=as_json))
 
-    @dataset.command("show", epilog=f"Example: uv run {name} dataset show NAME --as-of 2026-11-01")
+    @dataset.command("show", epilog=f"Example: uv run {name} dataset show sales --as-of 2026-11-01")
     @click.argument("dataset_name", metavar="NAME")
     @click.option(
         "--as-of",
@@ -55,7 +59,7 @@ def dataset_group(department: Department) -> click.Group:
             lambda contents, datasets: contents.show(datasets, dataset_name, as_of, as_json=as_json),
         )
 
-    @dataset.command("history", epilog=f"Example: uv run {name} dataset history NAME")
+    @dataset.command("history", epilog=f"Example: uv run {name} dataset history sales")
     @click.argument("dataset_name", metavar="NAME")
     @JSON
     @dataset_options
@@ -70,7 +74,7 @@ def dataset_group(department: Department) -> click.Group:
             lambda contents, datasets: contents.history(datasets, dataset_name, as_json=as_json),
         )
 
-    @dataset.command("quarantine", epilog=f"Example: uv run {name} dataset quarantine NAME --limit 20")
+    @dataset.command("quarantine", epilog=f"Example: uv run {name} dataset quarantine sales --limit 20")
     @click.argument("dataset_name", metavar="NAME")
     @click.option("--limit", type=click.IntRange(0), default=5, show_default=True, help="Number of example rows.")
     @JSON
@@ -86,7 +90,7 @@ def dataset_group(department: Department) -> click.Group:
             lambda contents, datasets: contents.quarantine(datasets, dataset_name, limit, as_json=as_json),
         )
 
-    @dataset.command("rollback", epilog=f"Example: uv run {name} dataset rollback NAME 3")
+    @dataset.command("rollback", epilog=f"Example: uv run {name} dataset rollback sales 3")
     @click.argument("dataset_name", metavar="NAME")
     @click.argument("version", type=click.IntRange(0))
     @dataset_options
@@ -97,7 +101,7 @@ def dataset_group(department: Department) -> click.Group:
         """
         at(where, "dataset_versions", lambda versions, datasets: versions.rollback(datasets, dataset_name, version))
 
-    @dataset.command("release", epilog=f"Example: uv run {name} dataset release NAME")
+    @dataset.command("release", epilog=f"Example: uv run {name} dataset release sales")
     @click.argument("dataset_name", metavar="NAME")
     @dataset_options
     def release(dataset_name: str, **where: Path | None) -> None:

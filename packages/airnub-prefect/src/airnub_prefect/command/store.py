@@ -16,7 +16,7 @@ def store_group(department: Department) -> click.Group:
     """The click group of `store`."""
     name = department.command
 
-    @click.group("store", help="Inspect and maintain the content store.")
+    @click.group("store", help="Inspect and maintain the content store.", epilog=f"Example: uv run {name} store ls")
     def store() -> None: ...
 
     def at(
