@@ -85,6 +85,7 @@ def test_a_run_has_the_same_memory_in_docker_and_kubernetes():
         assert set(process.job_variables) == {"env"}
 
 
+@pytest.mark.example
 def test_runs_have_the_same_prefect_settings_in_every_type_of_pool():
     """Such as the interval of heartbeats, on which automations depend. Only the server's URL is the worker's."""
     docker, kubernetes, process = (
