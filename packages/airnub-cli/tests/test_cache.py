@@ -256,6 +256,15 @@ def test_where_packages_are_does_not_count(top, checkout, monkeypatch, name):
     assert top() != before
 
 
+def test_a_package_that_may_hide_an_installed_one_counts(top, tmp_path, monkeypatch):
+    """A checkout on PYTHONPATH has no .dist-info."""
+    before = top()
+    (tmp_path / "fork" / "polars").mkdir(parents=True)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "fork"))
+    monkeypatch.syspath_prepend(tmp_path / "fork")
+    assert top() != before
+
+
 def test_a_file_is_read_again_after_any_change(tmp_path):
     """Also one of the same size, with the time that it had before, or soon after it was read."""
     path = tmp_path / "a.py"

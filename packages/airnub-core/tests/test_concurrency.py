@@ -1,6 +1,7 @@
 """Concurrency."""
 
 import asyncio
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -70,19 +71,32 @@ class Work:
         return "done"
 
 
-def test_work_in_a_thread():
+@pytest.mark.parametrize("is_long", [False, True])
+def test_work_in_a_thread(is_long):
     """Its result or its error is that of the call."""
-    assert asyncio.run(in_thread(lambda: "done")) == "done"
+    assert asyncio.run(in_thread(lambda: "done", is_long=is_long)) == "done"
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(in_thread(lambda: 1 / 0))
+        asyncio.run(in_thread(lambda: 1 / 0, is_long=is_long))
 
 
-def test_who_is_cancelled_waits_for_the_thread():
+def test_many_works_share_a_few_threads():
+    """Except long ones, which would keep the others waiting."""
+    names = set()
+
+    async def main():
+        await asyncio.gather(*(in_thread(lambda: names.add(threading.current_thread().name)) for _ in range(200)))
+
+    asyncio.run(main())
+    assert 1 <= len(names) <= (os.cpu_count() or 1) + 4
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_who_is_cancelled_waits_for_the_thread(is_long):
     """However often, and though every task is: as a loop does that is ended by a signal."""
     work = Work()
 
     async def main():
-        waiting = asyncio.create_task(in_thread(work, work.told.set))
+        waiting = asyncio.create_task(in_thread(work, work.told.set, is_long=is_long))
         await asyncio.to_thread(work.begun.wait)
         for _ in range(3):
             for task in asyncio.all_tasks() - {asyncio.current_task()}:

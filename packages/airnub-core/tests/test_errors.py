@@ -1,6 +1,7 @@
 """Errors."""
 
 import pickle
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -139,3 +140,20 @@ def test_an_error_of_the_system_as_one_of_the_store():
     )
     renaming = OSError(13, "Permission denied", "/from", None, "/to")
     assert errors.StoreError.of(renaming, "/store") == errors.StoreError("/to", "Permission denied")
+
+
+@dataclass(eq=True, unsafe_hash=True)
+class Decorated(errors.ItemError):
+    """As departments wrote their errors before subclasses were dataclasses by themselves."""
+
+    reason: str = field(default="", kw_only=True)
+    code: int
+
+
+def test_an_error_of_a_department_may_have_a_decorator_of_its_own():
+    """With options of its fields, and a hash of its own."""
+    error = Decorated(URL, 7, reason="late")
+    assert (error.url, error.code, error.reason) == (URL, 7, "late")
+    assert pickle.loads(pickle.dumps(error)) == error
+    assert hash(error) == hash(Decorated(URL, 7, reason="late"))
+    assert error != Decorated(URL, 8, reason="late")

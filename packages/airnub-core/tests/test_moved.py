@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from airnub_core.moved import MODULES, MOVED, NAMES, TO_DATA
+from airnub_core.moved import HOMES, MODULES, MOVED, NAMES, TO_DATA
 
 
 # The package `network` had no names of its own, and those of `airnub_core` itself have their homes elsewhere.
@@ -70,3 +70,11 @@ def test_without_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "airnub_data", None)
     with pytest.raises(ImportError, match=r"Column has moved to airnub_data: install airnub-prefect\[datasets\]"):
         MOVED.find("airnub_core.tables", "Column")
+
+
+@pytest.mark.parametrize(("key", "home"), sorted(HOMES.items()))
+def test_a_name_that_moved_alone(key, home):
+    """It is found by its former module, whether that one exists or has moved too."""
+    module, name = key
+    with pytest.warns(DeprecationWarning, match=rf"{name} has moved: import it from {home}$"):
+        assert getattr(importlib.import_module(module), name) is getattr(importlib.import_module(home), name)

@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from airnub_prefect.moved import MODULES, MOVED, NAMES
+from airnub_prefect.moved import HOMES, MODULES, MOVED, NAMES
 
 
 @pytest.mark.parametrize(("old", "new"), sorted(MODULES.items()))
@@ -23,3 +23,11 @@ def test_a_renamed_name(key, new):
     module, name = key
     with pytest.warns(DeprecationWarning, match=rf"{name} is called {module}\.{new} now"):
         assert MOVED.renamed(module, name) is getattr(importlib.import_module(module), new)
+
+
+@pytest.mark.parametrize(("key", "home"), sorted(HOMES.items()))
+def test_a_name_that_moved_alone(key, home):
+    """It is found by its former module."""
+    module, name = key
+    with pytest.warns(DeprecationWarning, match=rf"{name} has moved: import it from {home}$"):
+        assert getattr(importlib.import_module(module), name) is getattr(importlib.import_module(home), name)

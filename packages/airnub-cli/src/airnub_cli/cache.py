@@ -80,7 +80,7 @@ class Fingerprints:
             member: a department.
             more: further inputs.
         """
-        parts = list(more)
+        parts = [*more, *self._hiding]
         for one in self._workspace.closure(member):
             sources = self._sources(one)
             if sources is None:
@@ -91,7 +91,7 @@ class Fingerprints:
 
     def imported(self) -> str | None:
         """The fingerprint of all members together."""
-        parts: list[str] = []
+        parts = list(self._hiding)
         for member in self._workspace.members.values():
             sources = self._sources(member)
             if sources is None:
@@ -107,6 +107,14 @@ class Fingerprints:
             is_package = package is not None and (package / "__init__.py").is_file()
             self._known[member.name] = self.tree(package) if package and is_package else None
         return self._known[member.name]
+
+    @cached_property
+    def _hiding(self) -> list[str]:
+        """Other packages in folders of PYTHONPATH: they have no .dist-info, and may hide installed ones."""
+        given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        own = {member.module for member in self._workspace.members.values()} | {"__pycache__"}
+        found = (sorted(names) for folder, names in importable_names() if folder in given)
+        return [name for names in found for name in names if name not in own]
 
     @cached_property
     def _places(self) -> dict[str, Path]:

@@ -209,7 +209,7 @@ class _PackageFinder(MetaPathFinder):
 def importable_names() -> Iterator[tuple[str, list[str]]]:
     """The folders that Python imports from, in their order, and the names of what is in each."""
     for folder in dict.fromkeys(entry or "." for entry in sys.path):
-        with suppress(NotADirectoryError, FileNotFoundError):
+        with suppress(NotADirectoryError, FileNotFoundError, PermissionError):  # as Python does
             yield folder, os.listdir(folder)  # noqa: PTH208  # several times as fast, and names are all we need
 
 

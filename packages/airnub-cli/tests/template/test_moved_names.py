@@ -150,3 +150,9 @@ def test_the_dependency_is_declared():
     assert declare_data(beside) == declare_data(extra)
     assert declare_data(declare_data(extra)) == declare_data(extra)
     assert declare_data('dependencies = ["airnub-core[buckets,tables]"]\n') is None
+
+
+def test_a_name_that_moved_alone_is_a_manual_change():
+    """With the module that has it."""
+    text = "import os\nfrom airnub_core.errors import StoreError, is_retryable\n"
+    assert rename_names(text) == (text, [(2, "is_retryable is in airnub_core.http.retry now; import it from there")])

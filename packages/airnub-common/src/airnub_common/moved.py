@@ -33,6 +33,8 @@ class MovedNames:
     elsewhere: Mapping[str, Callable[[str, str], tuple[str, Any]]] = field(default_factory=dict)
     """Former modules whose names are now in a package that this one does not depend on. The function takes the former
     module and the name, and returns the new module and the value."""
+    homes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """New module of a name that moved alone, by former module and name."""
 
     def install(self) -> None:
         """Register a finder for moved modules. It is the last one, so it never shadows an existing module."""
@@ -44,6 +46,10 @@ class MovedNames:
         Raises:
             AttributeError: the module never had this name.
         """
+        home = self.homes.get((module, name))
+        if home is not None:
+            warnings.warn(f"{module}.{name} has moved: import it from {home}", DeprecationWarning, stacklevel=3)
+            return getattr(importlib.import_module(home), name)
         new = self.names.get((module, name))
         if new is None:
             raise _unknown(module, name)
@@ -63,7 +69,7 @@ class MovedNames:
             home, found = self.elsewhere[module](module, name)
             new = name
         else:
-            home = self.modules[module]
+            home = self.homes.get((module, name), self.modules[module])
             new = self.names.get((home, name), name)
             found = getattr(importlib.import_module(home), new)
         called = "" if new == name else f", where it is called {new}"

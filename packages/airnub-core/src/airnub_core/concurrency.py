@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -27,36 +28,47 @@ async def together(jobs: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
     return [task.result() for task in tasks]
 
 
-async def in_thread(work: Callable[[], Result], stop: Callable[[], None] = lambda: None) -> Result:
+async def in_thread(
+    work: Callable[[], Result], stop: Callable[[], None] = lambda: None, *, is_long: bool = False
+) -> Result:
     """Run `work` in a thread and return its result.
 
     When the waiting task is cancelled, even repeatedly, `stop` is called and the work ends before `CancelledError` is
     raised, so that no resource is closed while the thread uses it.
+
+    Args:
+        work: the work.
+        stop: makes the work end soon.
+        is_long: use a new thread, since the event loop has only a few that its callers share.
     """
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    results: list[Result] = []
-    errors: list[BaseException] = []
+    # A future, not a task: a loop that is ended by a signal cancels all its tasks.
+    loop = asyncio.get_running_loop()
+    running = _in_new_thread(loop, work) if is_long else loop.run_in_executor(None, work)
+    try:
+        return await asyncio.shield(running)
+    finally:
+        if not running.done():
+            stop()
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+
+
+def _in_new_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], Result]) -> asyncio.Future[Result]:
+    future: asyncio.Future[Result] = loop.create_future()
 
     def run() -> None:
         try:
-            results.append(work())
-        except BaseException as error:  # noqa: BLE001  # raised below
-            errors.append(error)
-        loop.call_soon_threadsafe(ended.set)
+            result = work()
+        except BaseException as error:  # noqa: BLE001  # raised where the future is awaited
+            end = partial(future.set_exception, error)
+        else:
+            end = partial(future.set_result, result)
+        with suppress(RuntimeError):  # the loop was closed in the meantime
+            loop.call_soon_threadsafe(end)
 
-    # Not a task, since a loop that is ended by a signal cancels all its tasks.
     threading.Thread(target=run, name="airnub-work").start()
-    try:
-        await ended.wait()
-    finally:
-        if not ended.is_set():
-            stop()
-        while not ended.is_set():
-            with suppress(asyncio.CancelledError):
-                await ended.wait()
-    if errors:
-        raise errors[0]
-    return results[0]
+    return future
 
 
 def in_order(pool: Executor, work: Callable[[Thing], Result], things: Iterable[Thing], ahead: int) -> Iterator[Result]:

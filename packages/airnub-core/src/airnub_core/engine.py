@@ -166,7 +166,7 @@ class Engine:
         )
         async with self._downloading:
             # When stopped, it commits the completed responses, so that they are not fetched again.
-            outcomes = await in_thread(lambda: downloads.run(wanted), downloads.stop)
+            outcomes = await in_thread(lambda: downloads.run(wanted), downloads.stop, is_long=True)
         if unheard:
             raise unheard[0]
         ended = [outcome for outcome in outcomes if outcome is not None]

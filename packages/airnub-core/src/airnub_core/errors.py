@@ -18,12 +18,13 @@ Each has `transient`, whether a retry may help, compares by its fields, survives
 
 import errno
 import signal
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar, Self, dataclass_transform
 
 from airnub_common import redact_text, redact_url
+from airnub_core.moved import MOVED
 
 _PHRASES = {status.value: f" {status.phrase}" for status in HTTPStatus}
 ADVICE = {
@@ -37,8 +38,8 @@ ADVICE = {
 """What to do about a file system error, by its errno."""
 
 
-@dataclass_transform(field_specifiers=(field,))
-@dataclass(eq=True, unsafe_hash=True)
+@dataclass_transform(eq_default=False, field_specifiers=(field,))
+@dataclass(eq=False)
 class IngestError(Exception):
     """Root of the tree; `str()` is what was expected, what was found and what to do."""
 
@@ -46,7 +47,20 @@ class IngestError(Exception):
     """Whether the same request may succeed later."""
 
     def __init_subclass__(cls) -> None:
-        dataclass(eq=True, unsafe_hash=True)(cls)  # a second decorator would reset the options of its fields
+        declared = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
+        dataclass(eq=False)(cls)
+        # A subclass may have a decorator of its own too, which reads these again.
+        for name, value in declared.items():
+            setattr(cls, name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IngestError) and type(other) is type(self) and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._compared()))
+
+    def _compared(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, one.name) for one in fields(self) if one.compare)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Exceptions pickle only positional arguments by themselves; these are rebuilt from their fields."""
@@ -298,3 +312,7 @@ class DamagedIndexError(StoreError):
     """The index is not a readable database, or not one of airnub."""
 
     remedy = "`store reindex` rebuilds it from the manifests"
+
+
+def __getattr__(name: str) -> Any:
+    return MOVED.renamed(__name__, name)

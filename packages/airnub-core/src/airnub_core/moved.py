@@ -87,6 +87,16 @@ NAMES: Mapping[tuple[str, str], str] = {
     ("airnub_core.store.write_ahead_log", "RedoLog"): "WriteAheadLog",
 }
 """By present module and former name: the present name."""
+HOMES: Mapping[tuple[str, str], str] = {
+    ("airnub_core.errors", "LONGEST_RETRY_AFTER"): "airnub_core.http.retry",
+    ("airnub_core.errors", "is_retryable"): "airnub_core.http.retry",
+    ("airnub_core.sources.apis", "MAX_BORDER"): "airnub_core.sources.records",
+    ("airnub_core.store.index.sql", "Key"): "airnub_core.store.index.tables",
+    ("airnub_core.store.index.sql", "State"): "airnub_core.store.index.tables",
+    ("airnub_core.store.index.sql", "UrlOfSource"): "airnub_core.store.index.tables",
+    ("airnub_core.store.reader", "in_order"): "airnub_core.concurrency",
+}
+"""By former module and name: the present module of a name that moved alone."""
 TO_DATA = ("airnub_core.datasets", "airnub_core.tables")
 """Modules whose names are in `airnub_data` now; this package does not depend on it."""
 _DATA = "airnub_data"
@@ -105,4 +115,4 @@ def _in_data(module: str, name: str) -> tuple[str, Any]:
         raise AttributeError(message, name=name) from error
 
 
-MOVED = MovedNames(MODULES, NAMES, dict.fromkeys(TO_DATA, _in_data))
+MOVED = MovedNames(MODULES, NAMES, dict.fromkeys(TO_DATA, _in_data), HOMES)

@@ -184,3 +184,11 @@ def test_a_socket_that_was_removed_is_not_reported(turns, pair):
     assert turn() == []
     on_socket(pycurl.POLL_OUT, here.fileno(), None, None)
     assert turn() == [(here.fileno(), pycurl.CSELECT_OUT)]
+
+
+def test_a_timer_of_libcurl_without_a_delay_is_due_at_once(loop):
+    """The wait of the same turn is then 0; `poll` would round up a shorter one to a millisecond, in every request."""
+    loop._on_timer(0)
+    assert loop._due == 0
+    loop._on_timer(-1)
+    assert loop._due == inf

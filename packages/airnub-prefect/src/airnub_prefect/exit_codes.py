@@ -2,7 +2,7 @@
 
 | exit code | meaning |
 |---|---|
-| 0 | completed; no more items failed than tolerated |
+| 0 | completed; no more items failed than `tolerated_failures`, which is 0 by default |
 | 1 | failed: too many items failed, a store or the Prefect server failed, or an object is damaged or missing |
 | 2 | invalid configuration or arguments: nothing was run, or only the other stages of a pipeline |
 | 130 | interrupted by Ctrl-C or SIGTERM; stored items are safe |
@@ -33,15 +33,15 @@ INTERRUPTED = 130
 MEANINGS = {
     COMPLETED: "success; also of a command that found nothing to do",
     FAILED: "failure, or something wrong was found; see below",
-    INVALID: "the command, its arguments or the configuration are invalid; nothing was changed",
-    INTERRUPTED: "a department's command was interrupted with Ctrl-C; stored items are safe",
+    INVALID: "invalid command, arguments or configuration; nothing was changed, or `run` ran only other stages",
+    INTERRUPTED: "a department's command was interrupted by Ctrl-C or SIGTERM; stored items are safe",
 }
 FAILURES = {
     "every command": "the store, a dataset or the Prefect server cannot be read or written",
     "demo, run": "more items or datasets failed than the settings tolerate",
     "housekeeping": "something could not be cleaned up",
-    "store ls, show, log, forget": "the store does not have what was named, or a manifest is damaged",
-    "store verify, reindex": "an object or a manifest is damaged",
+    "store ls, show, log, forget": "the store does not have what was named",
+    "store ls, verify, reindex": "an object or a manifest is damaged",
 }
 """When a department's command ends with `FAILED`."""
 

@@ -23,4 +23,9 @@ NAMES: Mapping[tuple[str, str], str] = {
 }
 """By present module and former name: the present name."""
 
-MOVED = MovedNames(MODULES, NAMES)
+HOMES: Mapping[tuple[str, str], str] = {
+    ("airnub_prefect.validation", "StrictModel"): "airnub_core.strict_model",
+}
+"""By former module and name: the present module of a name that moved alone."""
+
+MOVED = MovedNames(MODULES, NAMES, homes=HOMES)

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from airnub_common import redact_text, redact_url
 from airnub_prefect.errors import ConfigurationError, Diagnostic
+from airnub_prefect.moved import MOVED
 from airnub_prefect.yaml_file import Place, YamlFile, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -260,3 +261,7 @@ def _alternatives(schema: Schema, one: Schema) -> Iterator[Schema]:
     yield one
     for alternative in (*one.get("anyOf", ()), *one.get("oneOf", ()), *one.get("allOf", ())):
         yield from _alternatives(schema, alternative)
+
+
+def __getattr__(name: str) -> Any:
+    return MOVED.renamed(__name__, name)

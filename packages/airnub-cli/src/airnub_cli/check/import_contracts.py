@@ -1,4 +1,7 @@
-"""Check of the import contracts in the root's `pyproject.toml`; violations are reported with file and line."""
+"""Check of the import contracts in the root's `pyproject.toml`; violations are reported with file and line.
+
+Data contracts are in the departments' `contracts/`, and checked by `airnub_cli.data_contracts`.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Set

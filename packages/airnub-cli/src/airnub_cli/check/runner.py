@@ -2,6 +2,9 @@
 
 Checks that pass are cached by a digest of their inputs: checks of the whole workspace here, and those that import
 departments for each department (`airnub_cli.compile`).
+
+A new check is a function that yields a `Diagnostic` for each mistake, in a module beside this one; its call here; the
+module's line in `__init__` and its layer in the import contract `check` (`pyproject.toml`); and a row in docs/check.md.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""Check of one deployment by itself: its flow and parameters, schedules, pools, `pull` steps, and placeholders.
+"""Check of one deployment by itself: its flow and parameters, pools, `pull` steps, and placeholders.
+
+Of schedules it checks parameters and slugs; `prefect_yaml_schema.Schedule` checks cron, interval, rrule and time zone.
 
 Prefect looks up the function of a step too late, and replaces an unknown placeholder by nothing, with exit status 0.
 """

@@ -1,4 +1,7 @@
-"""Images: their names, and the digest of all inputs of an image, which is known before the build."""
+"""Images: their names, and the digest of all inputs of an image, which is its tag and known before the build.
+
+The whole names are made in `build`: `<registry>/<name>:<digest>`, and in the environment `local` `airnub/<name>:local`.
+"""
 
 import hashlib
 import json

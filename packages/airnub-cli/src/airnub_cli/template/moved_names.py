@@ -16,6 +16,7 @@ from airnub_prefect import moved as prefect
 
 MODULES = {**core.MODULES, **prefect.MODULES}
 NAMES = {**core.NAMES, **prefect.NAMES}
+HOMES = {**core.HOMES, **prefect.HOMES}
 
 
 def rename_names(text: str) -> tuple[str, list[tuple[int, str]]]:
@@ -46,6 +47,8 @@ def rename_names(text: str) -> tuple[str, list[tuple[int, str]]]:
         if home != node.module:
             modules[node.lineno] = (node.module, home)
         for one in node.names:
+            if (place := HOMES.get((node.module, one.name))) is not None:
+                left.append((node.lineno, f"{one.name} is in {place} now; import it from there"))
             if (new := NAMES.get((home, one.name))) is not None:
                 imported.setdefault(node.lineno, {})[one.name] = new
                 if one.asname is None:

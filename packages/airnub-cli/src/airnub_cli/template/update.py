@@ -1,4 +1,8 @@
-"""Update of departments to the present template, with all files of all departments in one transaction."""
+"""Update of departments to the present template, with all files of all departments in one transaction.
+
+It merges the template's changes into files, and rewrites `template.toml`, imports of moved names and the dependency on
+airnub-data. Then `WorkspaceCopy.settle` writes `uv.lock` and all files that `airnub compile` generates.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack

@@ -1,4 +1,5 @@
-"""Cookie jar: keeps cookies between requests; within one request libcurl keeps them.
+"""Cookie jar of a transfer: keeps cookies across redirects; `curl_handle` loads it before each request, and empties libcurl
+afterwards.
 
 Each file download has its own jar for its redirects, since sign-on portals set a cookie, redirect to a different host
 and back, and expect the cookie again. All requests of one `Engine.client` share a jar. A cookie without `Domain` is

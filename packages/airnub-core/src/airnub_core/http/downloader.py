@@ -87,7 +87,7 @@ class Downloader:
         self._closed = self._stopping = False
         self._last_packet = 0.0
         self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
-        """Filled once when `finish` may return: with the error that ended the client, if any."""
+        """Has an entry when `finish` may return: the error that ended the client, if any; only the first one counts."""
         self._client.watch(self)
 
     def add(self, requests: list[Request]) -> None:
@@ -124,6 +124,7 @@ class Downloader:
         """Deliver the collected results if they fill a packet or have waited long enough."""
         if self._prepared:
             self._take_prepared()
+            return 0.0  # so that they are started
         waiting = len(self._results)
         if waiting >= PACKET or (waiting and (self._client.is_idle or now - self._last_packet >= _PACKET_EVERY)):
             self._last_packet = now

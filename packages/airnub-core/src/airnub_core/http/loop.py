@@ -195,4 +195,5 @@ class Loop(ABC):
             self._poll.register(descriptor, _EVENTS[what])
 
     def _on_timer(self, milliseconds: int) -> None:
-        self._due = inf if milliseconds < 0 else monotonic() + milliseconds / 1000
+        # 0 is due at once: `poll` would round up the time since the begin of the turn to a whole millisecond.
+        self._due = inf if milliseconds < 0 else milliseconds and monotonic() + milliseconds / 1000

@@ -1,4 +1,7 @@
-"""URLs: which are refused by their form, not http or https, or without a host; `ssrf` refuses hosts and addresses.
+"""URLs: which are refused by their form, such as those without a host.
+
+Hosts, ports and addresses are refused in `ssrf`, paths by robots.txt in `robots`, and bodies to a different origin in
+`redirects`.
 
 They are parsed by the URL Standard of browsers (WHATWG), with the parser ada.
 

@@ -139,7 +139,7 @@ class WorkerPool:
 
     @property
     def _is_running(self) -> bool:
-        return any(not place.is_over for place in self._places)
+        return False in [place.is_over for place in self._places]
 
     def _go_on(self, place: "_Place") -> None:
         """Repeat the next lot when the previous one has ended; after the last one, accept new jobs again."""

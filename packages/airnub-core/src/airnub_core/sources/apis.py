@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import model_validator
 
@@ -12,6 +12,7 @@ from airnub_core.errors import HttpStatusError, ItemError
 from airnub_core.http.request import Response
 from airnub_core.http.url import origin_of
 from airnub_core.items import Item
+from airnub_core.moved import MOVED
 from airnub_core.outcome import Outcome, Status
 from airnub_core.sources.base import (
     DottedPath,
@@ -245,3 +246,7 @@ def _page(whole: Item, url: str) -> Item:
     # The URL of the next page comes from the response: secrets are not sent to a different origin.
     headers = whole.headers if origin_of(url) == origin_of(whole.url) else {}
     return Item(whole.source, url, whole.network, headers)
+
+
+def __getattr__(name: str) -> Any:
+    return MOVED.renamed(__name__, name)
