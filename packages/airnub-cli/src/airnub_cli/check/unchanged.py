@@ -47,7 +47,8 @@ def of_imports(workspace: Workspace, prints: Fingerprints, cache: Cache = NO_CAC
 
 DYNAMIC = re.compile(r"""(?:\bimport_module|\b__import__)\(\s*f?(["'])([A-Za-z_]\w*)""")
 """An import by a string; the second group is the package."""
-_COMPOUND = (ast.stmt, ast.excepthandler, ast.match_case)
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""The fields of compound statements that have statements."""
 
 
 def imports_of(package: Path, prints: Fingerprints, cache: Cache = NO_CACHE) -> str | list[Diagnostic]:
@@ -82,28 +83,31 @@ def imports_of(package: Path, prints: Fingerprints, cache: Cache = NO_CACHE) -> 
 
 
 def _imports(path: Path) -> set[str] | Diagnostic:
-    """The imports of a file, as `ast.dump` writes them, and the packages that it imports by a string."""
+    """The import statements of a file, and the packages that it imports by a string."""
     try:
         content = path.read_bytes()
-        compile(content, str(path), "exec", dont_inherit=True)  # finds more mistakes than `ast.parse`
-        statements = {ast.dump(node) for node in _statements(ast.parse(content))}
+        tree = ast.parse(content)
+        compile(tree, str(path), "exec", dont_inherit=True)  # finds more mistakes than the parser
     except (SyntaxError, ValueError) as error:
         return Diagnostic(str(path), getattr(error, "lineno", None), f"broken Python: {getattr(error, 'msg', error)}")
     except OSError as error:
         return Diagnostic(str(path), None, f"expected a file that can be read, found: {error.strerror}")
     except RecursionError:  # nested more deeply than `ast` supports
         return {_of_file(path)}
-    return statements | {f"string {match[2]}" for match in DYNAMIC.finditer(content.decode(errors="replace"))}
+    by_string = {f"string {match[2]}" for match in DYNAMIC.finditer(content.decode(errors="replace"))}
+    return {*_statements(tree), *by_string}
 
 
-def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+def _statements(tree: ast.Module) -> Iterator[str]:
     """All import statements, without a walk through expressions, which takes several times as long."""
     waiting: list[ast.AST] = [tree]
     for node in waiting:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
+        if isinstance(node, ast.Import):
+            yield f"import {' '.join(one.name for one in node.names)}"
+        elif isinstance(node, ast.ImportFrom):
+            yield f"from {'.' * node.level}{node.module or ''} import {' '.join(one.name for one in node.names)}"
         else:
-            waiting += (child for child in ast.iter_child_nodes(node) if isinstance(child, _COMPOUND))
+            waiting += (child for block in _BLOCKS for child in getattr(node, block, ()))
 
 
 def of_backend(workspace: Workspace, prints: Fingerprints) -> str | None:
