@@ -11,30 +11,49 @@ from click.testing import CliRunner
 from airnub_cli.__main__ import main
 from airnub_cli.apply import variables
 from airnub_cli.cache import Cache, Fingerprints
-from airnub_cli.check import environments, import_contracts, isolation, runner
+from airnub_cli.check import environments, import_contracts, isolation, runner, unchanged
 from airnub_cli.check.runner import check_everything
 from airnub_cli.check.unchanged import of_backend, of_imports
 from airnub_cli.compile import workspace_check
 from airnub_cli.compile.compilation import compile_environment
 
+SETTINGS = "departments/alpha_dept/src/alpha_dept/settings.py"
+
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "change"),
     [
-        "pyproject.toml",
-        "packages/shared-things/pyproject.toml",
-        "packages/shared-things/src/shared_things/new.py",
-        "departments/alpha_dept/src/alpha_dept/settings.py",
+        ("pyproject.toml", "# changed\n"),
+        ("packages/shared-things/pyproject.toml", "# changed\n"),
+        ("packages/shared-things/src/shared_things/new.py", ""),
+        (SETTINGS, "import json\n"),
+        (SETTINGS, "from . import flows\n"),
+        (SETTINGS, "from .. import flows\n"),
+        (SETTINGS, "from os import (  # )\n    path,\n)\n"),
+        (SETTINGS, "x = 1; import json\n"),
+        (SETTINGS, "def f():\n    try:\n        pass\n    except E:\n        import json\n"),
+        (SETTINGS, "match 1:\n    case 1:\n        import json\n"),
+        (SETTINGS, "class A:\n    if x:\n        pass\n    else:\n        async def f():\n            import json\n"),
+        (SETTINGS, "__import__('beta_dept')\n"),
     ],
 )
-def test_imports_go_by_sources_and_projects(house, path):
-    """And by nothing of the backend's files."""
+def test_imports_go_by_imports_and_projects(house, path, change):
+    """By nothing of the backend's files, and by no other statement."""
     before = of_imports(house.workspace, Fingerprints(house.workspace))
     house.write("configs/variables/alpha_dept/ingestion.yaml", "days: 7\n")
     assert of_imports(house.workspace, Fingerprints(house.workspace)) == before
+    with (house.root / "departments/alpha_dept/src/alpha_dept/settings.py").open("a") as sources:
+        sources.write("CHANGED = 1  # import json\n")
+    assert of_imports(house.workspace, Fingerprints(house.workspace)) == before
     file = house.root / path
-    house.write(path, (file.read_text() if file.is_file() else "") + "# changed\n")
+    house.write(path, (file.read_text() if file.is_file() else "") + change)
     assert of_imports(house.workspace, Fingerprints(house.workspace)) != before
+
+
+def test_imports_that_cannot_be_read_have_no_digest(house):
+    """`read_imports` reports the file."""
+    house.write("departments/alpha_dept/src/alpha_dept/tasks.py", "def (:\n")
+    assert of_imports(house.workspace, Fingerprints(house.workspace)) is None
 
 
 @pytest.mark.parametrize(
@@ -213,12 +232,12 @@ def test_only_an_edited_department_is_checked_again(compiled, monkeypatch, tmp_p
     assert check_everything(compiled.root, cache) == []
     compiled.change("configs/variables/alpha_dept/ingestion.yaml", "2", "3")
     with (compiled.root / "departments/alpha_dept/src/alpha_dept/settings.py").open("a") as file:
-        file.write("# changed\n")
+        file.write("import json  # an import, so that dependencies are checked too\n")
     looks = []
-    before, parsed, declared = variables._of_department, import_contracts._unparsable, isolation._undeclared
+    before, parsed, declared = variables._of_department, unchanged._imports, isolation._undeclared
     monkeypatch.setattr(variables, "_of_department", lambda one, *more: looks.append(one.name) or before(one, *more))
     monkeypatch.setattr(
-        import_contracts, "_unparsable", lambda path: looks.append(path.parts[-2].partition(".")[0]) or parsed(path)
+        unchanged, "_imports", lambda path: looks.append(path.parts[-2].partition(".")[0]) or parsed(path)
     )
     monkeypatch.setattr(
         isolation, "_undeclared", lambda one, member, *more: looks.append(member.module) or declared(one, member, *more)

@@ -41,17 +41,19 @@ async def in_thread(
         stop: makes the work end soon.
         is_long: use a new thread, since the event loop has only a few that its callers share.
     """
-    # A future, not a task: a loop that is ended by a signal cancels all its tasks.
-    loop = asyncio.get_running_loop()
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
     running = _in_new_thread(loop, work) if is_long else loop.run_in_executor(None, work)
+    # A loop that is ended by a signal cancels all its tasks, and what they wait for: the event, and not the future.
+    running.add_done_callback(lambda _: ended.set())
     try:
-        return await asyncio.shield(running)
+        await ended.wait()
     finally:
-        if not running.done():
+        if not ended.is_set():
             stop()
-        while not running.done():
+        while not ended.is_set():
             with suppress(asyncio.CancelledError):
-                await asyncio.wait([running])
+                await ended.wait()
+    return running.result()
 
 
 def _in_new_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], Result]) -> asyncio.Future[Result]:

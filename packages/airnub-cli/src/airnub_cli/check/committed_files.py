@@ -54,7 +54,7 @@ def _marks(root: Path) -> Iterator[tuple[str, int, str]]:
 
 _SETTINGS = ("configs/variables/*/*.yaml", "configs/environments/*.yaml")
 _ELSEWHERE = ("infra/work-pools/*.yaml", "departments/*/prefect.yaml")
-_KEY = re.compile(r"([A-Za-z][\w.-]*)[\"']?\s*:")
+_KEY = re.compile(r"(?<![A-Za-z])([A-Za-z][\w.-]*+)[\"']?\s*+:")
 _CREDENTIALS = re.compile(r"://[^/\s:@{}$]+:[^/\s@{}$]+@")
 _LATER = ("${", "{{")
 """The beginnings of placeholders."""

@@ -24,6 +24,7 @@ from importlinter.contracts.layers import LayersContract
 from importlinter.domain.contract import Contract, InvalidContractOptions
 
 from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
+from airnub_cli.check.unchanged import imports_of
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import Diagnostic
 
@@ -60,7 +61,7 @@ def read_imports(
     Args:
         workspace: whose sources are importable.
         mistakes: collects the mistakes.
-        cache: of members whose files are valid Python.
+        cache: of the imports of members whose files are valid Python.
         prints: fingerprints of the workspace, if some were already made.
     """
     prints = prints or Fingerprints(workspace)
@@ -70,16 +71,10 @@ def read_imports(
         if (member.folder / "src" / member.module / "__init__.py").is_file()
     }
     for name, folder in list(sources.items()):
-        tree = prints.tree(folder / name)
-        digest = None if tree is None else tree.digest
-        if cache.get("syntax", digest) == "valid":
-            continue
-        broken = [found for path in sorted((folder / name).rglob("*.py")) if (found := _unparsable(path))]
-        if broken:
+        broken = imports_of(folder / name, prints, cache)
+        if not isinstance(broken, str):
             mistakes += broken
             del sources[name]
-        else:
-            cache.put("syntax", digest, "valid")
     if not sources:
         return Imports(grimp.ImportGraph(), sources)
     with _quick_grimp(sources):
@@ -111,16 +106,6 @@ def _quick_grimp(sources: Mapping[str, Path]) -> Iterator[None]:
     finally:
         settings.configure(PACKAGE_FINDER=finder)
         usecases._is_external = before
-
-
-def _unparsable(path: Path) -> Diagnostic | None:
-    try:
-        compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        return Diagnostic(str(path), getattr(error, "lineno", None), f"broken Python: {getattr(error, 'msg', error)}")
-    except OSError as error:
-        return Diagnostic(str(path), None, f"expected a file that can be read, found: {error.strerror}")
-    return None
 
 
 _KINDS: dict[str, type[Contract]] = {

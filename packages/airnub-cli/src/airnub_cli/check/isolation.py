@@ -12,6 +12,7 @@ from pathlib import Path
 
 from airnub_cli.cache import NO_CACHE, Cache, Fingerprints, digest_of
 from airnub_cli.check.import_contracts import Imports
+from airnub_cli.check.unchanged import DYNAMIC
 from airnub_cli.workspace import Member, Workspace, is_installed, normalized, read_toml
 from airnub_prefect.errors import Diagnostic
 
@@ -105,7 +106,6 @@ def check_dockerfile(member: Member) -> Iterator[Diagnostic]:
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_DYNAMIC = re.compile(r"""(?:\bimport_module|\b__import__)\(\s*f?(["'])([A-Za-z_]\w*)""")
 
 
 def check_dependencies(
@@ -171,7 +171,7 @@ def _hidden(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
     members = {one.module: one for one in workspace.members.values()}
     for path in sorted((member.folder / "src" / member.module).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        for match in _DYNAMIC.finditer(text):
+        for match in DYNAMIC.finditer(text):
             other = members.get(match[2])
             if other is not None and other is not member and normalized(other.name) not in declared:
                 line = text.count("\n", 0, match.start()) + 1

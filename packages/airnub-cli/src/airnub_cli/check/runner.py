@@ -62,7 +62,7 @@ def _imported(workspace: Workspace, cache: Cache) -> list[Diagnostic]:
     prints = Fingerprints(workspace)
     with importable(member.folder / "src" for member in workspace.members.values()):
         broken: set[str] = set()
-        if not _is_known(cache, "imports", digest := of_imports(workspace, prints)):
+        if not _is_known(cache, "imports", digest := of_imports(workspace, prints, cache)):
             found = []
             imports = read_imports(workspace, found, cache, prints)
             found += check_import_contracts(workspace.root, imports)

@@ -3,15 +3,16 @@
 If nothing changed in the checkout, no check is imported.
 """
 
+import ast
 import hashlib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airnub_cli import subprocesses
-from airnub_cli.cache import Cache, Fingerprints, digest_of, read_content
+from airnub_cli.cache import NO_CACHE, Cache, Fingerprints, digest_of, read_content
 from airnub_cli.configuration.dotenv import known_values
 from airnub_cli.subprocesses import ProgramError
 from airnub_cli.workspace import Workspace, WorkspaceError, importable
@@ -24,15 +25,89 @@ _PLACEHOLDER = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _CONFIGURED = ("configs", "infra")
 
 
-def of_imports(workspace: Workspace, prints: Fingerprints) -> str | None:
-    """A digest of the inputs of import checks: the sources of all members, and all `pyproject.toml` files."""
+def of_imports(workspace: Workspace, prints: Fingerprints, cache: Cache = NO_CACHE) -> str | None:
+    """A digest of the inputs of import checks: the imports of all members, and all `pyproject.toml` files.
+
+    Args:
+        workspace: the checkout.
+        prints: its fingerprints.
+        cache: of the imports of members, as `imports_of` takes it.
+
+    Returns:
+        `None` if the sources of a member cannot be hashed, or are not valid Python.
+    """
     parts = [_of_file(workspace.root / "pyproject.toml")]
     for member in workspace.members.values():
-        sources = prints.tree(member.folder / "src" / member.module)
-        if sources is None:
+        package = member.folder / "src" / member.module
+        if prints.tree(package) is None or not isinstance(imports := imports_of(package, prints, cache), str):
             return None
-        parts += [member.name, str(member.folder), sources.digest, _of_file(member.folder / "pyproject.toml")]
+        parts += [member.name, str(member.folder), imports, _of_file(member.folder / "pyproject.toml")]
     return digest_of(*parts)
+
+
+DYNAMIC = re.compile(r"""(?:\bimport_module|\b__import__)\(\s*f?(["'])([A-Za-z_]\w*)""")
+"""An import by a string; the second group is the package."""
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""The fields of compound statements that have statements."""
+
+
+def imports_of(package: Path, prints: Fingerprints, cache: Cache = NO_CACHE) -> str | list[Diagnostic]:
+    """A digest of the imports in a package, by file and without their lines; most edits do not change it.
+
+    Args:
+        package: a folder with modules.
+        prints: fingerprints of the workspace.
+        cache: of digests, by the content of the package.
+
+    Returns:
+        The mistakes, if files are not valid Python.
+    """
+    tree = prints.tree(package)
+    digest = None if tree is None else tree.digest
+    known = cache.get("imports_of", digest)
+    if isinstance(known, str):
+        return known
+    parts: list[str] = []
+    broken: list[Diagnostic] = []
+    for path in sorted(package.rglob("*.py")):
+        found = _imports(path)
+        if isinstance(found, Diagnostic):
+            broken.append(found)
+        else:
+            parts += [path.relative_to(package).as_posix(), *sorted(found), ""]
+    if broken:
+        return broken
+    whole = digest_of(*parts)
+    cache.put("imports_of", digest, whole)
+    return whole
+
+
+def _imports(path: Path) -> set[str] | Diagnostic:
+    """The import statements of a file, and the packages that it imports by a string."""
+    try:
+        content = path.read_bytes()
+        tree = ast.parse(content)
+        compile(tree, str(path), "exec", dont_inherit=True)  # finds more mistakes than the parser
+    except (SyntaxError, ValueError) as error:
+        return Diagnostic(str(path), getattr(error, "lineno", None), f"broken Python: {getattr(error, 'msg', error)}")
+    except OSError as error:
+        return Diagnostic(str(path), None, f"expected a file that can be read, found: {error.strerror}")
+    except RecursionError:  # nested more deeply than `ast` supports
+        return {_of_file(path)}
+    by_string = {f"string {match[2]}" for match in DYNAMIC.finditer(content.decode(errors="replace"))}
+    return {*_statements(tree), *by_string}
+
+
+def _statements(tree: ast.Module) -> Iterator[str]:
+    """All import statements, without a walk through expressions, which takes several times as long."""
+    waiting: list[ast.AST] = [tree]
+    for node in waiting:
+        if isinstance(node, ast.Import):
+            yield f"import {' '.join(one.name for one in node.names)}"
+        elif isinstance(node, ast.ImportFrom):
+            yield f"from {'.' * node.level}{node.module or ''} import {' '.join(one.name for one in node.names)}"
+        else:
+            waiting += (child for block in _BLOCKS for child in getattr(node, block, ()))
 
 
 def of_backend(workspace: Workspace, prints: Fingerprints) -> str | None:

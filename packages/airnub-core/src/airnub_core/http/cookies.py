@@ -1,5 +1,4 @@
-"""Cookie jar of a transfer: keeps cookies across redirects; `curl_handle` loads it before each request, and empties libcurl
-afterwards.
+"""Cookie jar of a transfer: keeps cookies across redirects. `curl_handle` loads it before each request.
 
 Each file download has its own jar for its redirects, since sign-on portals set a cookie, redirect to a different host
 and back, and expect the cookie again. All requests of one `Engine.client` share a jar. A cookie without `Domain` is

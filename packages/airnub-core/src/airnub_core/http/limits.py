@@ -1,6 +1,6 @@
 """Limits: the network settings of a source as a plain value, and the most memory that responses take.
 
-`max_bytes` limits the decoded body of each response, wherever it is kept: `response` counts the bytes as they arrive, and
+`max_bytes` limits the decoded body of each response, wherever it is kept: `response` counts arriving bytes, and
 `curl_handle` passes the limit to libcurl, too. Memory has its own limits:
 
 | body | in memory |

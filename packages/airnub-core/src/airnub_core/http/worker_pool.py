@@ -103,7 +103,7 @@ class WorkerPool:
             StoreError: the staging folder of a crashed process cannot be cleaned up.
             Exception: the downloader thread of this process failed.
         """
-        while self._is_running or not self._queue.empty():
+        while not self._queue.empty() or self._is_running:
             try:
                 number, packet = self._queue.get(timeout=0.25)
             except Empty:
