@@ -66,7 +66,7 @@ def _in_new_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], Result]) 
             end = partial(future.set_exception, error)
         else:
             end = partial(future.set_result, result)
-        with suppress(RuntimeError):  # the loop was closed in the meantime
+        if not loop.is_closed():
             loop.call_soon_threadsafe(end)
 
     threading.Thread(target=run, name="airnub-work").start()
