@@ -182,3 +182,34 @@ def test_the_error_of_a_batch_is_passed_on(prefect_api):
 
     with pytest.raises(ZeroDivisionError):
         run_in_flow(work)
+
+
+def columns_of(markdown):
+    """The columns of the tables in a Markdown text, one table after another."""
+    lines = markdown.splitlines()
+    return [head.strip("| ").split(" | ") for head, rule in zip(lines, lines[1:], strict=False) if rule.startswith("|---")]
+
+
+def test_the_docstring_has_the_columns_of_every_artifact():
+    """In their order, since people look here for what an artifact contains."""
+    from airnub_core.outcome import CheckResult
+    from airnub_prefect import artifacts, check_report, finish_stage, housekeeping
+    from airnub_prefect.cleanup import Cleanup, Kept
+
+    failed = CheckResult("fits", False, "block", "it fits", "False")
+    dataset = Outcome("d", Status.FAILED, rows=7, checks=(failed,))
+    rare = [Outcome("g", Status.GONE), Outcome("s", Status.SKIPPED)]
+    items, *rest = columns_of(finish_stage.summary("alpha processing", Report([dataset, *rare])))
+    tables = [
+        list(artifacts.item_rows(Report([STORED, dataset]))[0]),
+        items,
+        *rest,
+        *columns_of(check_report.markdown([dataset], {})),
+        list(housekeeping.table_rows(Cleanup(dry_run=False, kept=[Kept("store", "/s", 1, 2, 3, 4)]))[0]),
+    ]
+    assert len(tables) == 6
+    text = " ".join(artifacts.__doc__.split())
+    for columns in tables:
+        at = -1
+        for column in columns:
+            at = text.index(column, at + 1)
