@@ -1,8 +1,8 @@
 """Prefect artifacts that show the results of a run, by key; `DEPARTMENT-STAGE` is the `artifact_key` of a stage.
 
 `DEPARTMENT-STAGE-items`, by `finish_stage`: a table of the items, failures first (`item_rows`)
-    source, outcome, error; of datasets rows in, rows, quarantined, superseded, seconds; of downloads url; size, attempts,
-    retry may help, path; of downloads manifest
+    source, outcome, error; of datasets rows in, rows, quarantined, superseded, seconds; of downloads url;
+    size, attempts, retry may help, path; of downloads manifest
 `DEPARTMENT-STAGE-summary`, by `finish_stage`: Markdown with up to three tables
     source, with the number of items by outcome (stored, updated, unchanged, failed, gone, skipped)
     dataset, rows in, rows out, superseded, quarantined, seconds
