@@ -54,12 +54,13 @@ class Pending:
             return f"nothing: up to date with its {self.objects:,} objects"
         if self.incomplete:
             return _skipped(self.incomplete)
+        if self.quarantine:
+            return f"{_QUARANTINE}, and are written again"
         reasons = [
             *([f"{', '.join(self.changed)} changed"] if self.changed else ()),
             *([f"{self.new:,} new objects"] if self.new else ()),
             *([f"{self.gone:,} objects gone"] if self.gone else ()),
             *(["the order of the objects changed"] if self.moved else ()),
-            *([_QUARANTINE] if self.quarantine else ()),
         ]
         return f"{', '.join(reasons)}; {self.to_read:,} of {self.objects:,} objects are read"
 

@@ -19,6 +19,7 @@ settings (`changed_settings`)
     `infra/work-pools/<pool>.yaml`: deployments of departments with one in the pool; `_<type>.yaml`: all deployments
     `configs/blocks/`, `configs/automations/`: deployments of the departments whose settings name the block, or that the
         automation names; of all departments, if there are none
+    other files in `configs/`, except pages: all deployments
 
 All other files affect nothing; a new member affects itself and its dependents in every way. A new image is deployed,
 too. The template has only tests, and the image `prefect` only an image. `graph` has the dependents: members whose locked

@@ -1,8 +1,9 @@
 """Leases: workers that share an index lease the URLs that they work on, so that no URL is fetched twice.
 
-A lease lasts 30 s from the last claim. A worker renews its leases after a quarter of that, without a maximum, and
-releases a lease when the index has the response, the request has failed, or the run ends. The leases of a dead worker
-expire; so do those of a worker that is too slow to renew them, whose URLs may then be fetched twice.
+A lease lasts 30 s. After a quarter of that, a worker renews its leases, without a maximum: the index extends those of
+which less than half is left. It releases a lease when the index has the response, the request has failed, or the run
+ends. The leases of a dead worker expire; so do those of a worker that is too slow to renew them, whose URLs may then be
+fetched twice.
 
 With `force`, no URL is left to other workers. In an index that is not shared, every claim succeeds.
 """
@@ -14,7 +15,7 @@ from time import monotonic
 from airnub_core.store.index.base import Index
 
 LEASE_SECONDS = 30.0
-"""Duration of a lease, from the last claim."""
+"""Duration of a lease in seconds, from the claim or the extension."""
 
 
 class Leases:
