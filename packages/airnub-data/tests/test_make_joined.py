@@ -270,7 +270,7 @@ def test_a_joined_dataset_that_is_rolled_back_is_held(deliver, location):
 
 
 def test_a_quarantine_with_other_rows_is_pending(deliver, location):
-    """After a rollback and a release, the quarantine has the rows of the newest run: the next run commits them again."""
+    """After a rollback and a release, the quarantine has the rows of the newest run; the next run writes it again."""
     wide = replace(JOINED, max_quarantined="100%")
     for country in ("fr", "ie"):
         deliver(["1,ada,9.99", "2,bob,1"], ["ada,ie", f"bob,{country}"])

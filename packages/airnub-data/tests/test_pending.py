@@ -91,7 +91,7 @@ def test_sources_that_are_not_complete(fill, store, next_run):
 
 
 def test_a_quarantine_with_other_rows_is_pending(fill, store, location, orders, next_run):
-    """After a rollback and a release, the quarantine has the rows of the newest run: the next run commits them again."""
+    """After a rollback and a release, the quarantine has the rows of the newest run; the next run writes it again."""
     bad, good = HEADER + b"x,1,\n1,1,\n", HEADER + b"2,1,\n1,1,\n"
     for content in (bad, good):
         fill({"a": content})

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -188,7 +189,7 @@ def test_the_error_of_a_batch_is_passed_on(prefect_api):
 def columns_of(markdown):
     """The columns of the tables in a Markdown text, one table after another."""
     lines = markdown.splitlines()
-    heads = (line for line, rule in zip(lines, lines[1:], strict=False) if rule.startswith("|---"))
+    heads = (line for line, rule in pairwise(lines) if rule.startswith("|---"))
     return [head.strip("| ").split(" | ") for head in heads]
 
 

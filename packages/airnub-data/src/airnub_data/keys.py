@@ -5,8 +5,8 @@
     3. the digest of their object
     4. their record in the object
 
-Nulls in a key are equal. `inputs` orders the objects (2 and 3). In a dataset with inputs, two rows with the same key are
-an error instead (`transformed`).
+Nulls in a key are equal. `inputs` orders the objects (2 and 3). In a dataset with inputs, two rows with the same key
+are an error instead (`transformed`).
 """
 
 from collections.abc import Sequence

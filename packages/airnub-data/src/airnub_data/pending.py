@@ -175,9 +175,7 @@ def _pending_inputs(dataset: Dataset, location: Location, published: Mapping[str
         for one in now
         if one.dataset not in before or before[one.dataset].digest != one.digest
     ]
-    return PendingInputs(
-        now, tuple(new), compared.changed, quarantine=not compared.same_quarantine, held=last.held
-    )
+    return PendingInputs(now, tuple(new), compared.changed, quarantine=not compared.same_quarantine, held=last.held)
 
 
 def _skipped(reasons: Sequence[str]) -> str:

@@ -22,8 +22,8 @@ settings (`changed_settings`)
     other files in `configs/`, except pages: all deployments
 
 All other files affect nothing; a new member affects itself and its dependents in every way. A new image is deployed,
-too. The template has only tests, and the image `prefect` only an image. `graph` has the dependents: members whose locked
-dependencies lead to the changed one. docs/affected.md has the same rules as a table.
+too. The template has only tests, and the image `prefect` only an image. `graph` has the dependents: members whose
+locked dependencies lead to the changed one. docs/affected.md has the same rules as a table.
 """
 
 from dataclasses import dataclass
