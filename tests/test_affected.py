@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.affected.command import affected
+from airnub_cli.affected import rules
 from airnub_cli.affected.graph import Concern
+from airnub_cli.affected.rules import affected
 from airnub_cli.images.image import Inputs, digest_of, images
 from airnub_cli.workspace import Workspace
 from benchmarks.workspaces import THIRD_PARTY, commit, git, make
 
 CHANGES = int(os.environ.get("AIRNUB_CHANGES", "5"))
 _PACKAGE = re.compile(r'\nname = "([^"]+)"\nversion = "([^"]+)"\nsource = \{ registry')
+_FILE = re.compile(r"`([^`\s]*[./][^`\s]*|Dockerfile)`")
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +207,12 @@ def test_one_version_of_one_department(made):
     found = [one for one in affected(root, "main").found if Concern.IMAGE in one.concerns]
     assert [one.target.name for one in found] == users
     assert [list(one.reasons) for one in found] == [[f"lock: joblib {version} → 99 → {name}"] for name in users]
+
+
+def test_the_rules_in_the_code_are_those_of_the_page():
+    """Both have the same files; the last row of the page has examples of files that affect nothing."""
+    page = (Path(__file__).parents[1] / "docs" / "affected.md").read_text()
+    rows = page.partition("| changed file |")[2].partition("\n\n")[0].splitlines()[2:]
+    told = {name for row in rows[:-1] for name in _FILE.findall(row.split(" | ")[0])}
+    assert rows[-1].startswith("| all other files")
+    assert {*_FILE.findall(rules.__doc__), *rules.TESTS_OF_ALL} == told

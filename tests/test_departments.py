@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from airnub_cli.configuration.environment import load_environment
 from airnub_cli.configuration.registry import load_registry
+from airnub_cli.new import creation
 from airnub_core.sample_site import Reply, SampleSite
 
 sys.path.insert(0, str(Path(__file__).parent / "importable"))
@@ -31,9 +33,19 @@ def copy(tmp_path_factory):
 
 
 def test_a_department_from_its_first_day_to_its_last(copy):
-    """All checks pass without an edit, also with one more category; after its removal, all files are as before."""
+    """All checks pass without an edit, also with one more category; after its removal, all files are as before.
+
+    The files outside of its folder are those that `creation` lists.
+    """
     options = ("--stages", "ingestion,processing", "--categories", "scheduled_file_downloads")
-    airnub(copy, "new", "department", "accounts", "--owner", "team-money", "--display-name", "Money & Co", *options)
+    owner = ("--owner", "team-money", "--display-name", "Money & Co")
+    said = airnub(copy, "new", "department", "accounts", *owner, *options)
+    written = {line.removesuffix(" is written") for line in said.splitlines() if line.endswith(" is written")}
+    settings = {path for path in written if path.startswith("configs/variables/accounts/")}
+    listed = re.findall(r"^    (\S+)  ", creation.__doc__, re.MULTILINE)
+    names = {path.replace("NAME", "accounts").replace("COMMAND", "accounts") for path in listed}
+    assert (written - settings) | {"configs/variables/accounts/"} == names
+    assert len(settings) == 2
     airnub(copy, "new", "category", "accounts", "ingestion", "keepers", "--like", "public_api_data")
     stage = copy / "departments/accounts/src/accounts/flows/ingestion/stage.py"
     assert "    report += await keepers(settings.category(settings.keepers), force)\n" in stage.read_text()

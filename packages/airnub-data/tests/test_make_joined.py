@@ -269,6 +269,22 @@ def test_a_joined_dataset_that_is_rolled_back_is_held(deliver, location):
     assert rows(location) == [(1, "pl")]
 
 
+def test_a_quarantine_with_other_rows_is_pending(deliver, location):
+    """After a rollback and a release, the quarantine has the rows of the newest run; the next run writes it again."""
+    wide = replace(JOINED, max_quarantined="100%")
+    for country in ("fr", "ie"):
+        deliver(["1,ada,9.99", "2,bob,1"], ["ada,ie", f"bob,{country}"])
+        make_dataset(wide, None, location)
+    deliver(people=["ada,ie", "bob,fr"])
+    rollback(location, JOINED.stem, 0)
+    released = release(location, JOINED.stem)
+    found = pending(wide, None, location)
+    assert (found.nothing, found.quarantine, found.new) == (False, True, ())
+    assert str(found).startswith("the rows in quarantine are not those of the last commit; it is made from version ")
+    assert make_dataset(wide, None, location).version > released
+    assert pending(wide, None, location).nothing
+
+
 def test_what_the_next_run_would_do(deliver, location):
     """The dry run reports changed inputs and a changed transform."""
     deliver(["1,ada,9.99"], ["ada,ie"])

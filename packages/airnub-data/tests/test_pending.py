@@ -10,7 +10,7 @@ from airnub_core.errors import DatasetError
 from airnub_core.store.index import Failure, Scope
 from airnub_data import Column, make_dataset
 from airnub_data.pending import pending
-from airnub_data.versions import rollback
+from airnub_data.versions import release, rollback
 
 HEADER = b"id,price,at\n"
 
@@ -88,3 +88,25 @@ def test_sources_that_are_not_complete(fill, store, next_run):
     assert str(next_run(requires_complete=True)) == (
         "skipped, since it requires complete sources: 1 item of shop failed in its last run, the first: found 404"
     )
+
+
+def test_a_quarantine_with_other_rows_is_pending(fill, store, location, orders, next_run):
+    """After a rollback and a release, the quarantine has the rows of the newest run; the next run writes it again."""
+    bad, good = HEADER + b"x,1,\n1,1,\n", HEADER + b"2,1,\n1,1,\n"
+    for content in (bad, good):
+        fill({"a": content})
+        make_dataset(orders, store, location, accept=True)
+    fill({"a": bad})
+    rollback(location, "orders", 0)
+    released = release(location, "orders")
+    found = next_run()
+    assert (found.nothing, found.quarantine, found.new, found.gone, found.moved) == (False, True, 0, 0, False)
+    assert str(found) == "the rows in quarantine are not those of the last commit, and are written again"
+    assert make_dataset(orders, store, location, accept=True).version > released
+    assert next_run().nothing
+
+
+def test_a_missing_list_of_objects_does_not_matter(made, location, next_run):
+    """The digest of the objects is in the commit."""
+    location.remove(f"orders/{made.record.sidecar}")
+    assert next_run().nothing

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import re
+from itertools import pairwise
 
 import pytest
 
@@ -182,3 +184,32 @@ def test_the_error_of_a_batch_is_passed_on(prefect_api):
 
     with pytest.raises(ZeroDivisionError):
         run_in_flow(work)
+
+
+def columns_of(markdown):
+    """The columns of the tables in a Markdown text, one table after another."""
+    lines = markdown.splitlines()
+    heads = (line for line, rule in pairwise(lines) if rule.startswith("|---"))
+    return [head.strip("| ").split(" | ") for head in heads]
+
+
+def test_the_docstring_has_the_columns_of_every_artifact():
+    """In their order, since people look here for what an artifact contains."""
+    from airnub_core.outcome import CheckResult
+    from airnub_prefect import artifacts, check_report, finish_stage, housekeeping
+    from airnub_prefect.cleanup import Cleanup, Kept
+
+    failed = CheckResult("fits", False, "block", "it fits", "False")
+    dataset = Outcome("d", Status.FAILED, rows=7, checks=(failed,))
+    rare = [Outcome("g", Status.GONE), Outcome("s", Status.SKIPPED)]
+    counts, *others = columns_of(finish_stage.summary("alpha processing", Report([dataset, *rare])))
+    others += columns_of(check_report.markdown([dataset], {}))
+    others.append(list(housekeeping.table_rows(Cleanup(dry_run=False, kept=[Kept("store", "/s", 1, 2, 3, 4)]))[0]))
+    assert len(others) == 4
+    text = " ".join(artifacts.__doc__.split())
+    for columns in others:
+        assert ", ".join(columns) in text
+    assert f"source, with the number of items by outcome ({', '.join(counts[1:])})" in text
+    items = text.partition("(`item_rows`) ")[2].partition(" `")[0]
+    items = re.sub("of (datasets|downloads) ", "", items)
+    assert re.split("[,;] ", items) == list(artifacts.item_rows(Report([STORED, dataset]))[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airnub_cli.affected.command import AffectedResult, affected
+from airnub_cli.affected.rules import AffectedResult, affected
 
 PYPI = 'source = { registry = "https://pypi.example/simple" }'
 ROOT = """[project]

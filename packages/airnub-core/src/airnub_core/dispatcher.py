@@ -1,9 +1,8 @@
-"""Dispatcher: choose the next items to request, look them up in the index, and lease them from other workers."""
+"""Dispatcher: choose the next items to request, look them up in the index, and lease them (`store.index.leases`)."""
 
 import random
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Sequence
-from math import inf
+from collections.abc import Iterable, Sequence
 from sys import intern
 from time import monotonic
 
@@ -17,7 +16,7 @@ from airnub_core.outcome import Outcome, Status
 from airnub_core.store.base import Store
 from airnub_core.store.clock import time_of
 from airnub_core.store.index import Index, IndexRow
-from airnub_core.store.index.base import LEASE_SECONDS
+from airnub_core.store.index.leases import Leases
 from airnub_core.store.manifest import url_digest
 
 _AT_ONCE = 100
@@ -40,34 +39,6 @@ _SHARED_AT_ONCE = 64
 """`_AT_ONCE` for a shared index, at least; lower, since at the end each worker waits for the jobs of the others."""
 _LOOK_EVERY = 0.5
 """Seconds between two checks of items leased by other workers, when there is nothing else to do."""
-
-
-class Leases:
-    """URLs that this worker has leased in a shared index, renewed while it works on them."""
-
-    def __init__(self, index: Index, *, force: bool) -> None:
-        """Begin without leases.
-
-        Args:
-            index: the index, which other workers may share.
-            force: treat every URL as leased by this worker.
-        """
-        self._index, self._force = index, force
-        self._renew_at = inf
-
-    def claim(self, url_digests: Collection[str]) -> set[str]:
-        """Lease these URLs, and return those that were not leased by a different worker."""
-        self._renew_at = monotonic() + LEASE_SECONDS / 4
-        return set(url_digests) if self._force else self._index.claim(url_digests)
-
-    def renew(self) -> None:
-        """Renew all leases if a quarter of their duration has passed."""
-        if monotonic() >= self._renew_at:
-            self.claim([])
-
-    def release(self, url_digests: Iterable[str]) -> None:
-        """Release the leases of these URLs."""
-        self._index.release(url_digests)
 
 
 class Dispatcher:

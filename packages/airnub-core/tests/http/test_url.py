@@ -54,6 +54,15 @@ def test_what_is_not_asked_for(url):
     assert error.value.url == "http://asked/"
 
 
+@pytest.mark.parametrize("rest", ["a", "\u00fc", "?"])
+def test_a_url_that_is_too_long(rest):
+    """Of whatever characters, so that the parser is not asked."""
+    url = f"http://h/{rest * 65_527}"
+    assert parse_url(url, url).host == "h"
+    with pytest.raises(RefusedUrlError, match="65,537 characters, of which at most 65,536 are allowed"):
+        parse_url("http://asked/", f"{url}a")
+
+
 def test_an_origin_is_scheme_host_and_port():
     """Who may see the headers of a source."""
     same = ["http://h/a", "http://h:80/b", "http://H/"]

@@ -8,8 +8,9 @@ From objects to rows: `inputs` (current objects), `readers`, `drift` (schema dif
 (typed values, validation), `stage` (typed rows of one object, cached), `keys` (deduplication by key). Datasets made
 from other datasets: `lineage`, `input_versions`, `transformed`.
 
-Publishing: `make` (one run), `code` (digest of the declaration and its code), `table` (Delta) with `record` (commit
-metadata) and `partition_files`, `quarantine`, `evaluation` (checks of a version) and `check_history`, `parquet_copy`.
+Publishing: `make` (one run), `up_to_date` (whether it makes anything), `code` (digest of the declaration and its code),
+`table` (Delta) with `record` (commit metadata) and `partition_files`, `quarantine`, `evaluation` (checks of a version)
+and `check_history`, `parquet_copy`.
 
 Afterwards: `outcome`, `pending` (dry run), `versions` (history, rollback, release, vacuum), `scan` and
 `published_datasets` (reading by declaration or by contract), `contract_checks`, `location` (folder or bucket),

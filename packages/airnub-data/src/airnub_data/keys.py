@@ -1,4 +1,13 @@
-"""Keys: deduplicate rows by key, also across partitions."""
+"""Keys: of rows with the same key the last one is kept, also across partitions; rows are ordered by
+
+    1. the value of `latest`, if declared; null comes first
+    2. the time at which their object became current
+    3. the digest of their object
+    4. their record in the object
+
+Nulls in a key are equal. `inputs` orders the objects (2 and 3). In a dataset with inputs, two rows with the same key
+are an error instead (`transformed`).
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Make: bring a dataset up to date with the current objects of its sources, or with its inputs, in one commit.
 
-    open the table → list current objects → stage new ones → write missing files → checks → commit the quarantine
-    → commit
-    with inputs: open the table → versions of the inputs → transform their rows → write missing files → …
+    open the table → list current objects → compare (`up_to_date`) → stage new ones → write missing files → checks
+    → commit the quarantine → commit
+    with inputs: open the table → versions of the inputs → compare → transform their rows → write missing files → …
 
 Each step is idempotent, and the next run continues after a killed one at any step. Objects, and versions of inputs, are
 listed after the table is opened: so the later of two writers has listed at least as many of them, or its commit
@@ -43,6 +43,7 @@ from airnub_data.record import Record, Run, Sidecar
 from airnub_data.stage import HASH, PART, Stage, StagedObject
 from airnub_data.table import ConflictError, Table, TableFile, create
 from airnub_data.transformed import transformed_rows
+from airnub_data.up_to_date import compare
 
 _NEW_VERSION = "readers rely on it: declare the change as a new `version` beside this one"
 _NAMED = 10
@@ -217,28 +218,30 @@ class _Making:
             inputs = self._inputs(table)
             digest = digest_of_inputs(inputs)
             content = partial(self._of_objects, table, last, inputs, digest)
-        if table is not None and last is not None and (last.code, last.inputs) == (self._code, digest):
-            found = Table.open(self._location, quarantine.quarantine_name(self._dataset.stem))
-            if last.quarantine_version is None if found is None else found.has_content_of(last.quarantine_version):
-                if found is not None:
-                    found.keep(self._dataset.retention)
-                violations = quarantine.violations(found.scan()) if found is not None and last.quarantined else ()
-                checks = evaluate_unchanged(self._dataset, table, last.checks)
-                drift = tuple(map(Drift.parse, last.drift))
-                if not self._accept:
-                    require_passed(
-                        self._dataset.stem, checks, among=freshness(self._dataset), quarantined=last.quarantined,
-                        violations=violations,
-                    )  # fmt: skip
-                    if not last.accepted:
-                        self._check_drift(drift)
-                return Made(
-                    last, table.version, changed=False, new=False, violations=violations, checks=checks, drift=drift
-                )
+        if table is not None and last is not None:
+            found = compare(self._location, self._dataset.stem, last, self._parts, digest)
+            if found.is_up_to_date:
+                return self._unchanged(table, last, found.quarantine)
         if table is not None:
             _check_schema(self._dataset.stem, table.schema, self._dataset.table_schema)
         with content() as made:
             return self._committed(table, made)
+
+    def _unchanged(self, table: Table, last: Record, quarantined: Table | None) -> Made:
+        """Evaluate freshness of a dataset that is up to date, and report its new columns."""
+        if quarantined is not None:
+            quarantined.keep(self._dataset.retention)
+        violations = quarantine.violations(quarantined.scan()) if quarantined is not None and last.quarantined else ()
+        checks = evaluate_unchanged(self._dataset, table, last.checks)
+        drift = tuple(map(Drift.parse, last.drift))
+        if not self._accept:
+            require_passed(
+                self._dataset.stem, checks, among=freshness(self._dataset), quarantined=last.quarantined,
+                violations=violations,
+            )  # fmt: skip
+            if not last.accepted:
+                self._check_drift(drift)
+        return Made(last, table.version, changed=False, new=False, violations=violations, checks=checks, drift=drift)
 
     def _inputs(self, table: Table | None) -> list[InputObject]:
         suffix = self._dataset.read_by.suffix

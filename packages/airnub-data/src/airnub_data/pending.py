@@ -1,4 +1,4 @@
-"""Pending: a dry run that reports what the next run would do to a dataset, and why."""
+"""Pending: a dry run that reports what the next run would do to a dataset, and why; `up_to_date` has the rule."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +10,13 @@ from airnub_core.store.location import StoreLocation
 from airnub_data.code import parts, stage_digest
 from airnub_data.dataset import Dataset
 from airnub_data.input_versions import InputVersion, digest_of_versions, open_inputs
-from airnub_data.inputs import check_store, current_objects, incomplete_sources, why_incomplete
+from airnub_data.inputs import check_store, current_objects, digest_of_inputs, incomplete_sources, why_incomplete
 from airnub_data.location import Location
 from airnub_data.record import Record, Sidecar
 from airnub_data.table import Table
+from airnub_data.up_to_date import compare
+
+_QUARANTINE = "the rows in quarantine are not those of the last commit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Pending:
     """Parts of the declaration and its code that changed since the previous version, named as in `code.parts`."""
     moved: bool = False
     """Whether the objects are the same in a different order."""
+    quarantine: bool = False
+    """Whether only the rows in quarantine differ from those of the last commit, as after a rollback and `release`."""
     held: bool = False
     """Whether the dataset is held after a rollback: the next run does nothing."""
     incomplete: tuple[str, ...] = ()
@@ -40,7 +45,7 @@ class Pending:
     @property
     def nothing(self) -> bool:
         """Whether the table is up to date."""
-        return not (self.new or self.gone or self.changed or self.moved)
+        return not (self.new or self.gone or self.changed or self.moved or self.quarantine)
 
     def __str__(self) -> str:
         if self.held:
@@ -49,6 +54,8 @@ class Pending:
             return f"nothing: up to date with its {self.objects:,} objects"
         if self.incomplete:
             return _skipped(self.incomplete)
+        if self.quarantine:
+            return f"{_QUARANTINE}, and are written again"
         reasons = [
             *([f"{', '.join(self.changed)} changed"] if self.changed else ()),
             *([f"{self.new:,} new objects"] if self.new else ()),
@@ -70,6 +77,8 @@ class PendingInputs:
     """Parts of the declaration and its code that changed since the previous version, named as in `code.parts`."""
     is_new: bool = False
     """Whether the dataset has no version yet."""
+    quarantine: bool = False
+    """Whether only the rows in quarantine differ from those of the last commit, as after a rollback and `release`."""
     held: bool = False
     """Whether the dataset is held after a rollback: the next run does nothing."""
     incomplete: tuple[str, ...] = ()
@@ -78,7 +87,7 @@ class PendingInputs:
     @property
     def nothing(self) -> bool:
         """Whether the table is up to date."""
-        return not (self.new or self.changed or self.is_new)
+        return not (self.new or self.changed or self.is_new or self.quarantine)
 
     def __str__(self) -> str:
         if self.held:
@@ -90,7 +99,11 @@ class PendingInputs:
             return _skipped(self.incomplete)
         if self.is_new:
             return f"it is made from {now}"
-        reasons = [*([f"{', '.join(self.changed)} changed"] if self.changed else ()), *self.new]
+        reasons = [
+            *([f"{', '.join(self.changed)} changed"] if self.changed else ()),
+            *self.new,
+            *([_QUARANTINE] if self.quarantine else ()),
+        ]
         return f"{', '.join(reasons)}; it is made from {now}"
 
 
@@ -123,21 +136,26 @@ def pending(
     with open_store(place) as (objects, index):
         if dataset.requires_complete:
             incomplete = tuple(incomplete_sources(index, dataset.sources))
-        now = [one.digest for one in current_objects(objects, index, dataset.sources, dataset.read_by.suffix)]
+        inputs = current_objects(objects, index, dataset.sources, dataset.read_by.suffix)
+    now = [one.digest for one in inputs]
     table = Table.open(location, dataset.stem)
     last = None if table is None else Record.last(table)
     if last is None:
         return Pending(len(now), len(now), len(now), 0, incomplete=incomplete)
     declared = parts(dataset)
-    before = [source.digest for source, _ in Sidecar.read(location, dataset.stem, last).objects]
+    compared = compare(location, dataset.stem, last, declared, digest_of_inputs(inputs))
+    before = now
+    if not compared.same_inputs:
+        before = [source.digest for source, _ in Sidecar.read(location, dataset.stem, last).objects]
     new, gone = len(set(now).difference(before)), len(set(before).difference(now))
     return Pending(
         objects=len(now),
         to_read=new if stage_digest(declared) == last.stage_code else len(now),
         new=new,
         gone=gone,
-        changed=_changed(declared, last),
-        moved=not new and not gone and now != before,
+        changed=compared.changed,
+        moved=not (compared.same_inputs or new or gone),
+        quarantine=not compared.same_quarantine,
         held=last.held,
         incomplete=incomplete,
     )
@@ -149,8 +167,7 @@ def _pending_inputs(dataset: Dataset, location: Location, published: Mapping[str
     last = None if table is None else Record.last(table)
     if last is None:
         return PendingInputs(now, is_new=True)
-    if last.inputs == digest_of_versions(now):
-        return PendingInputs(now, changed=_changed(parts(dataset), last), held=last.held)
+    compared = compare(location, dataset.stem, last, parts(dataset), digest_of_versions(now))
     before = {one.dataset: one for one in map(InputVersion.parse, last.input_versions)}
     new = [
         f"{one.dataset} has version {one.version}"
@@ -158,12 +175,8 @@ def _pending_inputs(dataset: Dataset, location: Location, published: Mapping[str
         for one in now
         if one.dataset not in before or before[one.dataset].digest != one.digest
     ]
-    return PendingInputs(now, tuple(new), _changed(parts(dataset), last), held=last.held)
+    return PendingInputs(now, tuple(new), compared.changed, quarantine=not compared.same_quarantine, held=last.held)
 
 
 def _skipped(reasons: Sequence[str]) -> str:
     return f"skipped, since it requires complete sources: {'; '.join(reasons)}"
-
-
-def _changed(declared: Mapping[str, str], last: Record) -> tuple[str, ...]:
-    return tuple(name for name, value in declared.items() if last.parts.get(name) != value)

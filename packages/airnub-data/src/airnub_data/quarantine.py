@@ -1,4 +1,7 @@
-"""Quarantine: invalid rows in a Delta table beside the dataset's, with their raw text and all reasons."""
+"""Quarantine: invalid rows in a Delta table beside the dataset's, with their raw text and all reasons.
+
+`conform` decides which rows are invalid; `limits` how many of them a commit may have.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,21 @@
-"""Prefect artifacts that show the results of a run."""
+"""Prefect artifacts that show the results of a run, by key; `DEPARTMENT-STAGE` is the `artifact_key` of a stage.
+
+`DEPARTMENT-STAGE-items`, by `finish_stage`: a table of the items, failures first (`item_rows`)
+    source, outcome, error; of datasets rows in, rows, quarantined, superseded, seconds; of downloads url;
+    size, attempts, retry may help, path; of downloads manifest
+`DEPARTMENT-STAGE-summary`, by `finish_stage`: Markdown with up to three tables
+    source, with the number of items by outcome (stored, updated, unchanged, failed, gone, skipped)
+    dataset, rows in, rows out, superseded, quarantined, seconds
+    failed checks: dataset, check, result, expected, found
+`DEPARTMENT-STAGE-checks`, by `check_report`: Markdown with one table
+    dataset, check, versions, expected, found
+`DEPARTMENT-STAGE-checks-plot`, by `check_report`: an SVG of what the checks measured
+`DEPARTMENT-housekeeping`, by `housekeeping`: a table
+    what, files, bytes, removed files, removed bytes, place
+
+While it runs, a task shows its progress (`batch_progress`, `share_progress`), which has no key. A flow of a department
+publishes its own results with the functions below.
+"""
 
 import asyncio
 import base64

@@ -1,16 +1,7 @@
-"""Exit codes of all commands, of departments and of `airnub`; and the errors of the department command.
+"""Exit codes of all commands: `MEANINGS`; when a department's command ends with 1: `FAILURES`.
 
-| exit code | meaning |
-|---|---|
-| 0 | completed; no more items failed than `tolerated_failures`, which is 0 by default |
-| 1 | failed: too many items failed, a store or the Prefect server failed, or an object is damaged or missing |
-| 2 | invalid configuration or arguments: nothing was run, or only the other stages of a pipeline |
-| 130 | interrupted by Ctrl-C or SIGTERM; stored items are safe |
-
-Any other error of a flow is printed with its traceback, and the exit code is 1.
-
-`airnub_cli.commands` has for each command of `airnub` when it fails. docs/reference.md has the same tables, generated
-from both.
+`airnub_cli.commands` has the same for each command of `airnub`; docs/reference.md is generated from all three. An error
+that is not expected is printed with its traceback, and the exit code is 1.
 """
 
 import os
@@ -31,7 +22,7 @@ INTERRUPTED = 130
 """As in shells: 128 and the number of SIGINT."""
 
 MEANINGS = {
-    COMPLETED: "success; also of a command that found nothing to do",
+    COMPLETED: "success: no more items failed than `tolerated_failures`, 0 by default; also if there was nothing to do",
     FAILED: "failure, or something wrong was found; see below",
     INVALID: "invalid command, arguments or configuration; nothing was changed, or `run` ran only other stages",
     INTERRUPTED: "a department's command was interrupted by Ctrl-C or SIGTERM; stored items are safe",

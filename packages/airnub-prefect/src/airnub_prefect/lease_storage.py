@@ -1,6 +1,6 @@
 """Storage of the server's concurrency leases on disk, so that they survive an outage.
 
-Leases of URLs between workers are different ones, in `airnub_core.dispatcher`.
+Leases of URLs between workers are different ones: `airnub_core.store.index.leases`.
 
 Prefect fixes the lease at 300 seconds, and a run renews it every 225 seconds. After a longer outage the server would
 revoke the slot, and the run would be ended. A longer lease does not block slots: a run that ends releases its slot at

@@ -4,5 +4,6 @@ repository        the difference between a commit and the working tree, from git
 graph             targets with their reasons; members of the lock, which depend on one, and by which chain
 changed_files     files of members, images, contracts, the root's pyproject.toml and the lock, and what each affects
 changed_settings  files of configs/ and infra/work-pools/, the root's prefect.yaml, and the deployments that they affect
-command           `airnub affected`: all of it together
+rules             what each changed file affects: all of it together
+command           `airnub affected`
 """

@@ -1,4 +1,4 @@
-"""Changed files of members, images, contracts, the root's pyproject.toml and the lock, and what each affects.
+"""Changed files of members, images, contracts, the root's pyproject.toml and the lock, and what each affects (`rules`).
 
 The root's pyproject.toml names every member in several places, so a new member changes it without affecting the tests
 of the others. The lock has the members and their dependencies, and linters check the whole workspace in any case.

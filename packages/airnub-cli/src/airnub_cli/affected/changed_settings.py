@@ -1,7 +1,7 @@
 """Changed files below configs/ and infra/work-pools/ and in the root's prefect.yaml, and the deployments they affect.
 
 A setting that names a department, a deployment or a pool affects the departments with that name, or none if there is
-none. Every other setting affects all departments.
+none. Every other setting affects all departments. `rules` has the rules of all files.
 """
 
 import re

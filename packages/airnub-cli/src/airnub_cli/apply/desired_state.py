@@ -1,5 +1,8 @@
 """The desired state of a Prefect server: all of it is read and compared before any difference is sent.
 
+Objects that are missing are created, and different ones updated. What operators set is kept: pauses, concurrency
+limits, and whether an automation is enabled. Nothing is deleted: `airnub remove` deletes the objects of a department.
+
 The Variable `airnub_environment` of a server names the environment that was applied to it last. Without this mark, a
 command without `--env` would reset a production server to the default environment.
 """

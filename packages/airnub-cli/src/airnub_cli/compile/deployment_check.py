@@ -1,6 +1,6 @@
 """Check of one deployment by itself: its flow and parameters, pools, `pull` steps, and placeholders.
 
-Of schedules it checks parameters and slugs; `prefect_yaml_schema.Schedule` checks cron, interval, rrule and time zone.
+Parameters of schedules and triggers are checked here, against the flow; `schedule` has all other rules of schedules.
 
 Prefect looks up the function of a step too late, and replaces an unknown placeholder by nothing, with exit status 0.
 """
@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from airnub_cli.compile.prefect_yaml import DeploymentEntry, list_at, mapping_at, text_at
 from airnub_cli.compile.prefect_yaml_schema import GUARD
+from airnub_cli.compile.schedule import duplicate_slugs
 from airnub_cli.configuration.pools import wrong_defaults
 from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.errors import Diagnostic
@@ -239,10 +240,8 @@ def wrong(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     yield from _pulled(entry)
     yield from _placed(entry)
     yield from _flow(entry)
-    slugs = [text_at(schedule, "slug") for schedule in list_at(entry.value, "schedules")]
-    for index, slug in enumerate(slugs):
-        if slug is not None and slug in slugs[:index]:
-            yield entry.mistake(f"duplicate {slug!r}", "schedules", index, "slug")
+    for index, slug in duplicate_slugs([text_at(one, "slug") for one in list_at(entry.value, "schedules")]):
+        yield entry.mistake(f"duplicate {slug!r}", "schedules", index, "slug")
     for index, trigger in enumerate(list_at(entry.value, "triggers")):
         if complaint := _refused_by_prefect(trigger):
             yield entry.mistake(complaint, "triggers", index)

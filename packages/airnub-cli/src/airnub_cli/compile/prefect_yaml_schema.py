@@ -2,29 +2,19 @@
 
 Prefect silently ignores nearly every unknown key, and fills in defaults for missing ones. These models are a strict
 version of its format: unknown keys are mistakes, and the keys that Prefect would fill in are required. The most
-dangerous typo is in a trigger: `exepct: […]` makes one that every event fires.
+dangerous typo is in a trigger: `exepct: […]` makes one that every event fires. `schedule` has the schedules.
 """
 
-from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    PositiveInt,
-    StrictBool,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, PositiveInt, StrictBool, ValidationInfo, field_validator
 
+from airnub_cli.compile.schedule import Identifier, Schedule, Text
 from airnub_core.strict_model import StrictModel
 
-_Name = Annotated[str, Field(min_length=1)]
-_Events = Annotated[list[_Name], Field(min_length=1)]
-_Labels = dict[str, _Name | list[_Name]]
+_Events = Annotated[list[Text], Field(min_length=1)]
+_Labels = dict[str, Text | list[Text]]
 _Duration = Annotated[timedelta, Field(ge=timedelta(0))]
 _Metric = Annotated[timedelta, Field(ge=timedelta(minutes=5))]
 
@@ -36,8 +26,8 @@ class Event(StrictModel):
     expect: _Events
     match: _Labels = {}
     match_related: _Labels | list[_Labels] = {}
-    after: list[_Name] = []
-    for_each: list[_Name] = []
+    after: list[Text] = []
+    for_each: list[Text] = []
     posture: Literal["Reactive", "Proactive"] = "Reactive"
     threshold: PositiveInt = 1
     within: _Duration = timedelta(0)
@@ -85,7 +75,7 @@ Inner = Annotated[Event | Metric | Compound | Sequence, Field(discriminator="typ
 
 
 class _OfDeployment(StrictModel):
-    name: _Name
+    name: Text
     enabled: StrictBool
     """Required: without the key, a deploy would re-enable an automation that was switched off."""
     description: str = ""
@@ -116,8 +106,6 @@ for _model in (Compound, Sequence, CompoundTrigger, SequenceTrigger):
     _model.model_rebuild()
 
 
-_Text = Annotated[str, Field(min_length=1)]
-_Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Step = Annotated[dict[str, dict[str, Any]], Field(min_length=1, max_length=1)]
 
 
@@ -146,8 +134,8 @@ def _refuse(_value: object, info: ValidationInfo) -> None:
 class WorkPool(_DeploymentModel):
     """The work pool of the runs."""
 
-    name: _Identifier
-    work_queue_name: _Text | None = None
+    name: Identifier
+    work_queue_name: Text | None = None
     job_variables: dict[str, Any] = {}
 
 
@@ -159,74 +147,14 @@ class ConcurrencyLimit(_DeploymentModel):
     grace_period_seconds: Annotated[int, Field(ge=60, le=86_400)] | None = None
 
 
-class Schedule(_DeploymentModel):
-    """A schedule. One with a slug stays paused when it is deployed again."""
-
-    slug: _Identifier
-    active: StrictBool
-    """Required: Prefect keeps the value of the last deploy if the key is missing."""
-    cron: _Text | None = None
-    interval: Annotated[timedelta, Field(gt=timedelta(0))] | None = None
-    rrule: _Text | None = None
-    timezone: _Text | None = None
-    anchor_date: _Text | None = None
-    day_or: StrictBool | None = None
-    parameters: dict[str, Any] = {}
-    replaces: _Identifier | None = None
-
-    @field_validator("cron")
-    @classmethod
-    def _is_cron(cls, cron: str | None) -> str | None:
-        from prefect.client.schemas.schedules import CronSchedule
-
-        _understood("a cron expression such as '17 5 * * *'", CronSchedule, cron=cron)
-        return cron
-
-    @field_validator("rrule")
-    @classmethod
-    def _is_rrule(cls, rrule: str | None) -> str | None:
-        from prefect.client.schemas.schedules import RRuleSchedule
-
-        _understood("a recurrence rule such as 'FREQ=DAILY;BYHOUR=5'", RRuleSchedule, rrule=rrule)
-        return rrule
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_timezone(cls, timezone: str | None) -> str | None:
-        if timezone is not None and timezone not in _timezones():
-            raise ValueError("expected a time zone of IANA such as Etc/UTC or Europe/Dublin")
-        return timezone
-
-    @field_validator("anchor_date")
-    @classmethod
-    def _is_date(cls, anchor_date: str | None) -> str | None:
-        from prefect.client.schemas.schedules import IntervalSchedule
-
-        _understood("a time such as '2026-01-01T00:00:00Z'", IntervalSchedule, anchor_date=anchor_date, interval=60)
-        return anchor_date
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> "Schedule":
-        kinds = {"cron": self.cron, "interval": self.interval, "rrule": self.rrule}
-        given = [name for name, value in kinds.items() if value is not None]
-        if len(given) != 1:
-            raise ValueError(f"expected one of cron, interval and rrule, found {' and '.join(given) or 'none'}")
-        if self.interval is not None and self.anchor_date is None:
-            raise ValueError(
-                "expected an anchor_date beside the interval, such as anchor_date: '2026-01-01T00:00:00Z', found none; "
-                "without one, intervals begin anew with each deploy"
-            )
-        return self
-
-
 class Deployment(_DeploymentModel):
     """One deployment."""
 
-    name: _Identifier
+    name: Identifier
     """Unique in the whole repository, since triggers and people refer to deployments by name."""
-    description: _Text
-    entrypoint: _Text
-    tags: list[_Text] = []
+    description: Text
+    entrypoint: Text
+    tags: list[Text] = []
     parameters: dict[str, Any] = {}
     work_pool: WorkPool
     pull: list[Step] | None = None
@@ -261,8 +189,8 @@ class Guard(_DeploymentModel):
 class DeploymentFile(_DeploymentModel):
     """A department's `prefect.yaml`."""
 
-    name: _Text | None = None
-    prefect_version: _Text | None = Field(default=None, alias="prefect-version")
+    name: Text | None = None
+    prefect_version: Text | None = Field(default=None, alias="prefect-version")
     definitions: dict[str, Any] = {}
     """For anchors; ignored by Prefect."""
     pull: list[Step] | None = None
@@ -271,19 +199,3 @@ class DeploymentFile(_DeploymentModel):
     push: None = None
 
     _no_such_key = field_validator("push", mode="before")(_refuse)
-
-
-def _understood(expected: str, kind: Callable[..., object], **fields: Any) -> None:
-    """Validate the schedule with Prefect's own model, if the first of the fields is set."""
-    if next(iter(fields.values())) is not None:
-        try:
-            kind(**fields)
-        except ValueError:
-            raise ValueError(f"expected {expected}") from None
-
-
-@cache
-def _timezones() -> frozenset[str]:
-    from zoneinfo import available_timezones
-
-    return frozenset(available_timezones())  # it searches a thousand files

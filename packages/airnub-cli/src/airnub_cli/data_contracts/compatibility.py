@@ -1,4 +1,16 @@
-"""Compatibility of contracts with the code that publishes, with every reader, and with overridden checks.
+"""Compatibility of contracts: with every reader, with the code that publishes, and with overridden checks.
+
+Breaking, if a reader relies on it: publish the change as a further version beside the present one
+    a version that is removed, or whose department is retired
+    a field that is removed, or has a different type, also a wider one, or a different unit
+    a field that may be null, and could not before
+    a key that is removed, or has a field more
+    looser values of a field, or a looser check (`airnub_core.contracts.checks`)
+Not breaking
+    a further field, and any change of a field that no reader uses
+    a field that is never null any more, a key with fewer fields, stricter values and checks
+
+The code has to keep its contract by the same rules, except for units, which code does not have.
 
 Operators may override checks in processing settings (`dataset_limits`), so a check that promises less than its contract
 is a warning, which names the readers that rely on it; everything else is a mistake.

@@ -1,4 +1,17 @@
-"""Creation of a department; everything is checked before the first file is written."""
+"""Creation of a department; everything is checked before the first file is written.
+
+The department is the folder departments/NAME. Outside of it these files are written; COMMAND is NAME with dashes:
+
+    configs/variables/NAME/           settings of each stage, from the template
+    infra/work-pools/COMMAND.yaml     its work pool, from the template
+    configs/departments.yaml          its entry in the registry
+    configs/environments/sample.yaml  the sample site in place of its sources; not with `--empty`
+    pyproject.toml                    its name in each list that has the template's (`configuration.generated_sections`)
+    docker-compose.yml                its image and its worker (`configuration.generated_sections`)
+    .github/CODEOWNERS                its owner, if the registry names an organisation
+    uv.lock                           its package
+    prefect.yaml                      its deployments
+"""
 
 import builtins
 import importlib.util

@@ -1,15 +1,19 @@
 """Limits: the network settings of a source as a plain value, and the most memory that responses take.
 
 `max_bytes` limits the decoded body of each response, wherever it is kept: `response` counts arriving bytes, and
-`curl_handle` passes the limit to libcurl, too. Memory has its own limits:
+`curl_handle` passes the limit to libcurl, too. A larger body fails with `TooLargeError`. Memory has its own limits:
 
-| body | in memory |
-|---|---|
-| of a file, or a page of an API | up to `SMALL`; larger ones are written to files through buffers |
-| buffers of all files of a call; of all single requests (`Engine.get`) | `FILE_BUFFERS`; `SINGLE_BUFFERS` |
-| of a web page, a sitemap or a robots.txt (`Engine.peek`) | the complete body, within the limit of the caller |
-| read as a stream (`Engine.client`) | `SMALL` until it is delivered, then at most `MOST_HELD` |
-| of a redirect or an error | `MAX_UNWANTED` |
+| body | in memory | beyond it |
+|---|---|---|
+| of a file, or a page of an API | `SMALL` | is written to a file, through buffers |
+| buffers of all files of a call | `FILE_BUFFERS` | transfers wait until a buffer is written to disk (1) |
+| buffers of all single requests (`Engine.get`) | `SINGLE_BUFFERS` | the same |
+| of a web page or a sitemap (`Engine.peek`) | the complete body, up to the limit of the caller | `TooLargeError` |
+| of a robots.txt | the same | is cut off |
+| read as a stream (`Engine.client`) | `SMALL` until delivery, then `MOST_HELD` | is delivered; the transfer pauses |
+| of a redirect or an error | `MAX_UNWANTED` | is cut off |
+
+(1) A call takes more if one buffer of `large_file.SMALLEST` bytes for each connection, and `SPARE`, need more.
 
 HTML above a limit is parsed in a process of its own (`sources.html`); uploads have `store.bucket.MEMORY`.
 """

@@ -19,7 +19,8 @@ from pydantic import (
 )
 
 from airnub_core.http.limits import Limits
-from airnub_core.http.ssrf import HOST_NAME, IpAddress, is_metadata, is_metadata_name, literal_address, normal_name
+from airnub_core.http.ssrf import IpAddress, is_metadata, is_metadata_name, literal_address, normal_name
+from airnub_core.http.url import HOST_NAME
 from airnub_core.strict_model import StrictModel
 
 LARGEST = 2**63 - 1

@@ -15,7 +15,6 @@ allows them.
 """
 
 import ipaddress
-import re
 import socket
 from functools import lru_cache
 
@@ -57,8 +56,6 @@ _METADATA_NAMES = frozenset({"metadata.google.internal", "metadata.goog", "insta
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _EMBEDDED = (48, 56, 64)
 """Lengths of NAT64 prefixes with which the IPv4 address is not in the last 32 bits (RFC 6052, 2.2)."""
-HOST_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
-"""A valid host name (RFC 1035, 2.3.4), with underscores, which are in use."""
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")  # RFC 6761, 6762, 8375 and ICANN's .internal
 
 

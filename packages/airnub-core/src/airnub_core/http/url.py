@@ -1,11 +1,15 @@
-"""URLs: which are refused by their form, such as those without a host.
+"""URLs: which are refused by their form, and how the others are parsed. Refused are
 
-Hosts, ports and addresses are refused in `ssrf`, paths by robots.txt in `robots`, and bodies to a different origin in
-`redirects`.
+- a scheme other than http and https, and a URL without a host
+- a port other than 1 to 65535; all of these are allowed
+- a host that is neither an IP address nor a `HOST_NAME`
+- control characters, half a surrogate pair, and more than 65,536 characters
+- in settings, whitespace (`check_url`)
 
-They are parsed by the URL Standard of browsers (WHATWG), with the parser ada.
+`ssrf` refuses hosts and addresses, `robots` paths by robots.txt, and `redirects` sends no body to a different origin.
 
-Plain URLs, which are nearly all, are matched by a regular expression instead.
+URLs are parsed by the URL Standard of browsers (WHATWG), with the parser ada. Plain URLs, which are nearly all, are
+matched by a regular expression instead.
 """
 
 import re
@@ -15,10 +19,12 @@ from urllib.parse import urlsplit
 
 from airnub_common import redact_url
 from airnub_core.errors import RefusedUrlError
-from airnub_core.http.ssrf import HOST_NAME, literal_address
+from airnub_core.http.ssrf import literal_address
 
 WITH_HOST = "an http or https URL with a host"
 WITH_PORT = "an http or https URL with a port from 1 to 65535"
+HOST_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
+"""A valid host name (RFC 1035, 2.3.4), with underscores, which are in use."""
 _PORTS = {"http": 80, "https": 443}
 _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
 _QUERY = r"[A-Za-z0-9._~!$&()*+,;=:@/?-]"
@@ -64,13 +70,13 @@ def parse_url(asked: str, url: str, base: str = "") -> Url:
     Raises:
         RefusedUrlError: the URL is invalid, is not an http or https URL with a host, or its port cannot be used.
     """
+    if len(url) > _LONGEST:
+        raise RefusedUrlError(asked, f"one of {len(url):,} characters, of which at most {_LONGEST:,} are allowed")
     if (match := _PLAIN.fullmatch(url)) and "/." not in url and not _is_odd(match[2]):
         scheme, host, port = match.groups()
         return Url(url, scheme, host, int(port) if port else _PORTS[scheme])
     from ada_url import URL, join_url  # imported here, since few URLs need it
 
-    if len(url) > _LONGEST:
-        raise RefusedUrlError(asked, f"one of {len(url):,} characters, of which at most {_LONGEST:,} are allowed")
     if _CONTROL.search(url):
         raise RefusedUrlError(asked, "one with control characters")
     # The URL Standard treats a backslash as a slash, so that the text after it could become the host.

@@ -1,5 +1,8 @@
 """Recovery: publish and index the complete bodies that a dead process left, so that they are not fetched again.
 
+Partial downloads that can be resumed are moved to `partials`. The rest of the staging folder, such as incomplete
+bodies, is removed with it; `staging` calls this module before each run, and removes the folder.
+
 A batch is published by renaming its staged folders. Before the first rename, one sync makes them durable together with
 the intent log, the list of bodies in the batch. So every visible object is complete, and the next run repeats renames
 that a power loss has undone. Small bodies are in a write-ahead log instead.
@@ -32,7 +35,7 @@ def recover(store: Store, index: Index, partials: Partials, folder: Path) -> Non
         store: the store that bodies are published to.
         index: the index that records them.
         partials: the partial files of the store.
-        folder: the folder of the dead process, locked by the caller, which removes it afterwards.
+        folder: the folder of the dead process, locked by the caller.
 
     Raises:
         StoreError, OSError: the store cannot be written.

@@ -6,6 +6,7 @@ base       `Index`: the methods of an index, in SQL that both databases understa
 rows       the rows: the state of a URL, the last run of a source
 merge      merge rule: which of two responses for a URL is current, and what happens to the other
 tables     the tables in one transaction, as `base` and `merge` use them; each database implements them
+leases     `Leases`: URLs that a worker has leased from those that share the index
 sqlite     an index in one file beside the store; `sqlite_schema` has its tables and migrations
 postgres   an index in PostgreSQL, for workers on several machines; `postgres_connection` has transactions and errors
 

@@ -26,8 +26,6 @@ from airnub_core.store.index.tables import SELECT, Tables, Transactions
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 
-LEASE_SECONDS = 30.0
-"""Seconds until the leases of a dead worker expire. If a slow worker's lease expires, its URLs may be fetched twice."""
 _NOTE_MISS: LiteralString = """INSERT INTO {missing} ({key_columns}, run, began_at, noted_at)
     VALUES ({key_values}, %s, %s, %s) ON CONFLICT ({key_columns})
     DO UPDATE SET run = excluded.run, began_at = excluded.began_at, noted_at = excluded.noted_at"""
@@ -58,7 +56,7 @@ class Index(ABC):
     def claim(self, url_digests: Iterable[str]) -> set[str]:
         """Lease URLs, and extend the existing leases of this worker.
 
-        A lease ends with `release`, or `LEASE_SECONDS` after the last call of this method.
+        A lease ends with `release`, or `leases.LEASE_SECONDS` after the last call of this method.
 
         Returns:
             The URLs leased: those not leased by a different worker; all of them if the index is not shared.

@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from airnub_core.errors import StoreError
 from airnub_core.store.clock import elapsed
-from airnub_core.store.index.base import LEASE_SECONDS, Index
+from airnub_core.store.index.base import Index
+from airnub_core.store.index.leases import LEASE_SECONDS
 from airnub_core.store.index.postgres_connection import Connected, Transactions
 from airnub_core.store.index.rows import IndexRow, MissNote, Version
 from airnub_core.store.index.tables import SELECT, Key, State, UrlOfSource
