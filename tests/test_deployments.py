@@ -239,8 +239,11 @@ def answers(url):
     return True
 
 
-def post(url, body, attempts=5):
-    """The JSON that the server returns; retries 503, which means that SQLite is locked, as Prefect's client does."""
+def post(url, body, attempts=15):
+    """The JSON that the server returns; retries 503, which means that SQLite is locked, as Prefect's client does.
+
+    Other tests write into the same server's database at the same time, so it may be locked for many seconds.
+    """
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:

@@ -13,6 +13,7 @@ from airnub_cli import subprocesses
 from airnub_cli.subprocesses import (
     FEW,
     ProgramError,
+    beside,
     end_processes,
     map_in_processes,
     output,
@@ -84,6 +85,67 @@ def test_nothing_is_forked_beside_threads(monkeypatch):
     """Their locks would stay locked in the child."""
     monkeypatch.setattr(subprocesses.threading, "active_count", lambda: 2)
     assert {process for _, process in map_in_processes(doubled, range(50), nothing, nothing)} == {os.getpid()}
+
+
+BESIDE = """
+import os, sys
+from airnub_cli.subprocesses import beside
+
+def forked(said):
+    return said, os.getpid()
+
+with beside(lambda: forked("done")) as result:
+    said, process = result()
+assert said == "done" and process != os.getpid()
+
+with beside(lambda: "x" * 10_000_000) as result:
+    assert len(result()) == 10_000_000  # more than a pipe holds
+
+def ended():
+    if os.getpid() != parent:
+        os._exit(1)
+    return "here"
+
+parent = os.getpid()
+with beside(ended) as result:
+    assert result() == "here"
+
+try:
+    with beside(lambda: sys.stdin.read()) as result:
+        raise KeyError
+except KeyError:
+    pass
+try:
+    os.waitpid(-1, os.WNOHANG)
+    sys.exit("a process is left")
+except ChildProcessError:
+    pass
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
+def test_a_function_beside_a_block():
+    """Its result is that of a child; of one that ends, it is made here; none is left after an error in the block."""
+    subprocess.run([sys.executable, "-c", BESIDE], check=True, stdin=subprocess.PIPE, timeout=60)
+
+
+def test_an_error_beside_a_block():
+    """It is raised where the result is wanted."""
+    with beside(partial(raised, 7)) as result, pytest.raises(ValueError, match="7"):
+        result()
+
+
+def test_nothing_is_forked_beside_threads_of_a_library():
+    """They do not exist in the child, which would wait for them for ever; `threading` does not know them."""
+    code = (
+        "import _thread, os, threading, time\n"
+        "from airnub_cli.subprocesses import beside\n"
+        "_thread.start_new_thread(time.sleep, (9,))\n"
+        "assert threading.active_count() == 1\n"
+        "with beside(os.getpid) as result:\n"
+        "    assert result() == os.getpid()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_output(tmp_path):

@@ -304,10 +304,15 @@ class DeferredCache(Cache):
         if digest is not None:
             self._entries[kind, digest] = value
 
+    @property
+    def entries(self) -> list[tuple[str, str, Any]]:
+        """Kind, digest and value of the entries in memory."""
+        return [(kind, digest, value) for (kind, digest), value in self._entries.items()]
+
     def flush(self) -> None:
         """Write all entries to the cache."""
-        for (kind, digest), value in self._entries.items():
-            self._cache.put(kind, digest, value)
+        for entry in self.entries:
+            self._cache.put(*entry)
         self._entries.clear()
 
 

@@ -14,10 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,7 +33,10 @@ _CLEAN_UP_WITHIN = 10.0
 
 
 def map_in_processes(
-    work: Callable[[T], R], items: Sequence[T], prepare: Callable[[], None], begin: Callable[[], None]
+    work: Callable[[T], R],
+    items: Sequence[T],
+    prepare: Callable[[], object] = lambda: None,
+    begin: Callable[[], object] = lambda: None,
 ) -> list[R]:
     """Map a function over items in a pool of forked processes; return the results in the order of the items.
 
@@ -64,6 +70,45 @@ def map_in_processes(
         return [work(item) for item in items]
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def beside(work: Callable[[], R]) -> Iterator[Callable[[], R]]:
+    """Run a function in a forked process during the block; yields a function that waits for its result.
+
+    If no process can be forked, or if the process fails, the function runs in this process when its result is wanted,
+    so that its error is visible. Nothing is forked beside threads of libraries, either: grimp, for one, would wait in
+    the child for threads that only this process has.
+    """
+    if not can_fork() or len(list(Path("/proc/self/task").iterdir())) > 1:
+        yield work
+        return
+    import multiprocessing
+
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_send, args=(sender, work), daemon=True)
+    child.start()
+    sender.close()
+
+    def result() -> R:
+        try:
+            found: R = receiver.recv()
+        except EOFError:
+            return work()
+        return found
+
+    try:
+        yield result
+    finally:
+        child.kill()
+        child.join()
+        receiver.close()
+
+
+def _send(sender: "Connection", work: Callable[[], Any]) -> None:
+    with suppress(Exception, KeyboardInterrupt, SystemExit):  # the parent repeats the work, and reports its error
+        sender.send(work())
 
 
 def can_fork() -> bool:

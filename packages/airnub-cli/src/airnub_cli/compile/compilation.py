@@ -19,6 +19,7 @@ from airnub_cli.configuration import LOCAL, PoolType
 from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment, overlay
 from airnub_cli.configuration.pools import PoolFile, job_variables, type_of
 from airnub_cli.images.image import ImageDigest
+from airnub_cli.subprocesses import map_in_processes
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
@@ -64,9 +65,8 @@ def compile_environment(
     if not deployments:
         return _head(name, kind, environment) + _dumped(value | {"deployments": []})
     by_source = zip(found.entries(), deployments, strict=True)
-    blocks = [
-        _block([one for _, one in group], cache) for _, group in groupby(by_source, lambda pair: pair[0].source.path)
-    ]
+    groups = groupby(by_source, lambda pair: pair[0].source.path)
+    blocks = _blocks([[one for _, one in group] for _, group in groups], cache)
     return f"{_head(name, kind, environment)}{_dumped(value)}{_KEY}{''.join(blocks)}"
 
 
@@ -114,18 +114,27 @@ def compile_deployments(
     return deployments
 
 
-def _block(deployments: list[dict[str, Any]], cache: Cache) -> str:
-    """Deployments as YAML text, cached: serialising a thousand of them takes longer than everything else."""
+def _blocks(departments: list[list[dict[str, Any]]], cache: Cache) -> list[str]:
+    """The deployments of each department as YAML text, cached: serialising takes longer than all else."""
+    digests = [_digest(deployments) for deployments in departments]
+    blocks = [cache.get("blocks", digest) for digest in digests]
+    new = [number for number, block in enumerate(blocks) if not isinstance(block, str)]
+    made = map_in_processes(_block, [departments[number] for number in new])
+    for number, block in zip(new, made, strict=True):
+        blocks[number] = block
+        cache.put("blocks", digests[number], block)
+    return blocks
+
+
+def _digest(deployments: list[dict[str, Any]]) -> str | None:
     try:
-        digest = digest_of(json.dumps(deployments))
+        return digest_of(json.dumps(deployments))
     except TypeError:
-        digest = None  # values that YAML can represent and JSON cannot
-    known = cache.get("blocks", digest)
-    if isinstance(known, str):
-        return known
-    made = _dumped({"deployments": deployments}).removeprefix(_KEY)
-    cache.put("blocks", digest, made)
-    return made
+        return None  # values that YAML can represent and JSON cannot
+
+
+def _block(deployments: list[dict[str, Any]]) -> str:
+    return _dumped({"deployments": deployments}).removeprefix(_KEY)
 
 
 def _dumped(value: dict[str, Any]) -> str:

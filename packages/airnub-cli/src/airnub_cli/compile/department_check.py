@@ -7,7 +7,7 @@ import ast
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -180,15 +180,18 @@ def _categories(department: Department, modules: list[ModuleType]) -> set[str]:
         package = stage.flow.partition(":")[0]
         children = [one for one in modules if one.__name__.startswith(f"{package}.")]
         names = {one.__name__ for one in children}
-        found |= {name for one in children for name in _imported(one) & names}
+        found |= {name for one in children for name in _imported(one, names) & names}
     return found
 
 
-def _imported(module: ModuleType) -> set[str]:
-    """Imported names that may be modules, anywhere in a module."""
+def _imported(module: ModuleType, wanted: Collection[str]) -> set[str]:
+    """Imported names that may be modules, anywhere in a module; it is parsed if it has one of the wanted names."""
     found: set[str] = set()
+    content = Path(str(module.__file__)).read_bytes()
+    if not any(name.rpartition(".")[2].encode() in content for name in wanted if name != module.__name__):
+        return found
     package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
-    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_bytes())):
+    for node in ast.walk(ast.parse(content)):
         if isinstance(node, ast.Import):
             found |= {one.name for one in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -224,7 +227,7 @@ def _loose(stage: Stage, path: Path) -> Iterator[Diagnostic]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and BaseModel in annotation.__mro__:  # `issubclass` asks every model
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -85,8 +86,9 @@ def _is_field(name: str) -> bool:
 def _nothing() -> None: ...
 
 
+@lru_cache(maxsize=1)
 def _is_simple(function: Callable[..., Any]) -> bool:
-    """Whether a schema can always be built for the types of all parameters."""
+    """Whether a schema can always be built for the types of all parameters; Prefect asks twice for each flow."""
     try:
         signature = inspect.signature(function, eval_str=True)
     except (NameError, TypeError):
@@ -103,7 +105,9 @@ def _is_safe(annotation: Any) -> bool:
         return all(map(_is_safe, get_args(annotation)))
     if annotation in _PLAIN:
         return True
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel) and bool(annotation.__pydantic_complete__)
+    # Not `issubclass`, which compares a class that is no model with every model.
+    is_model = isinstance(annotation, type) and BaseModel in annotation.__mro__
+    return is_model and bool(annotation.__pydantic_complete__)
 
 
 _KIND = "departments"

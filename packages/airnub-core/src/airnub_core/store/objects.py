@@ -99,8 +99,10 @@ class ContentStore(Store):
             return results
 
     def make_durable(self, paths: Iterable[str]) -> None:
-        folders = (f"{self.name}/{path.rpartition('/')[0]}" for path in paths)
-        make_durable(self.root, with_parents(folders, above=3))
+        make_durable(self.root, with_parents(self._folders(paths), above=3))
+
+    def _folders(self, paths: Iterable[str]) -> Iterator[str]:
+        return (f"{self.name}/{path.rpartition('/')[0]}" for path in paths)
 
     def close(self) -> None:
         """Make all renames durable and remove the logs that could repeat them; with very many objects the logs stay.
@@ -130,7 +132,7 @@ class ContentStore(Store):
         staged = with_parents(self._without_log if needless else (), above=1)
         # Only the new files in these folders: one folder may hold the manifests of very many URLs.
         entries = with_parents((str(file.parent) for file in self._claimed), above=3)
-        files = chain(paths, with_parents(self._renamed, above=3), logs, staged, self._claimed)
+        files = chain(paths, with_parents(self._folders(self._renamed), above=3), logs, staged, self._claimed)
         make_durable(self.root, files, entries)
         self._renamed.clear()
         self._claimed.clear()
@@ -155,7 +157,7 @@ class ContentStore(Store):
             if error.errno not in NOT_EMPTY:
                 raise
             return self._claim(staged, Path(folder), logged=logged)
-        self._renamed.append(folder)
+        self._renamed.append(path)  # the text that the outcome has, since very many may wait for a sync
         return PublishResult(path, path + SUFFIX, new=True)
 
     def has(self, path: str, size: int) -> bool:
