@@ -51,6 +51,7 @@ MODULES: Mapping[str, str] = {
     "airnub_core.store.redo_log": "airnub_core.store.write_ahead_log",
     "airnub_core.store.source_name": "airnub_core.store.layout",
     "airnub_core.store.staged": "airnub_core.store.layout",
+    "airnub_core.store.staging": "airnub_core.store.staging_folder",
     "airnub_core.store.verification": "airnub_core.store.fsck",
     "airnub_core.sources.sitemap": "airnub_core.sources.pages",
     "airnub_core.sources.watermarks": "airnub_core.sources.records",
@@ -83,6 +84,7 @@ NAMES: Mapping[tuple[str, str], str] = {
     ("airnub_core.store.layout", "PATTERN"): "SOURCE_PATTERN",
     ("airnub_core.store.layout", "found"): "shown_name",
     ("airnub_core.store.layout", "made_url"): "derived_url",
+    ("airnub_core.store.staging_folder", "Staging"): "StagingFolder",
     ("airnub_core.store.write_ahead_log", "Logged"): "LogEntry",
     ("airnub_core.store.write_ahead_log", "RedoLog"): "WriteAheadLog",
 }

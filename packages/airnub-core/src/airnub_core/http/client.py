@@ -88,7 +88,7 @@ class Client(Loop):
         for transfer, handle in [entry for entry in self._active.items() if is_given_up(entry[0])]:
             self.multi.remove_handle(handle.curl)
             del self._active[transfer]
-            handle.answer.give_up(for_good=for_good)
+            handle.reader.give_up(for_good=for_good)
             handle.keep_cookies(transfer)
             self._over(handle, transfer)
             self._drop(transfer, for_good=for_good)
@@ -150,7 +150,7 @@ class Client(Loop):
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
         """Handle the end of a request: follow its redirect, deliver its result, or retry it."""
         handle = self._handles[curl]
-        transfer, answer = handle.transfer, handle.answer
+        transfer, reader = handle.transfer, handle.reader
         self.multi.remove_handle(curl)
         del self._active[transfer]
         try:
@@ -159,14 +159,14 @@ class Client(Loop):
                 limit = transfer.limits.max_redirects
                 if transfer.redirects == limit:
                     raise TooManyRedirectsError(transfer.url, limit)
-                self._send_on(handle, transfer, target, answer.status)
+                self._send_on(handle, transfer, target, reader.status)
         except UnfitPartError as error:
             self._afresh(handle, transfer, error)
         except ItemError as error:
             if isinstance(error, HttpStatusError) and transfer.sink.takes_all:
-                transfer.last = answer.response()
-                transfer.last_content = answer.content_of_error()
-                transfer.is_truncated = answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
+                transfer.last = reader.response()
+                transfer.last_content = reader.content_of_error()
+                transfer.is_truncated = reader.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
             self._over(handle, transfer)
             self._fail(transfer, error)
         except IngestError as error:
@@ -174,11 +174,11 @@ class Client(Loop):
             transfer.sink.failed(transfer, error)
         else:
             if target is None:
-                if answer.body is not None:
-                    transfer.sink.whole(answer.response(), answer.body)
+                if reader.body is not None:
+                    transfer.sink.whole(reader.response(), reader.body)
                 else:
                     self._drop_body(transfer)
-                    transfer.sink.not_modified(answer.response())
+                    transfer.sink.not_modified(reader.response())
                 self._over(handle, transfer)
 
     def _send_on(self, handle: CurlHandle, transfer: Transfer, target: Url, status: int) -> None:
@@ -205,7 +205,7 @@ class Client(Loop):
         self._ask(handle, transfer)
 
     def _over(self, handle: CurlHandle, transfer: Transfer) -> None:
-        del handle.answer, handle.transfer
+        del handle.reader, handle.transfer
         self._idle.append(handle)
         self._scheduler.ended(transfer)
 

@@ -144,12 +144,12 @@ class FileSink:
         except OSError as error:
             self._report(StoreError.of(error, self._stager.folder))
         else:
-            self._answer(received, staged)
+            self._report_response(received, staged)
 
     def not_modified(self, received: Response) -> None:
         """Report a 304 response; there is no body to stage."""
         self.open -= 1
-        self._answer(received, None)
+        self._report_response(received, None)
 
     def failed(self, transfer: Transfer, error: IngestError) -> None:
         """Report a failed request, or a store that cannot be written."""
@@ -203,7 +203,7 @@ class FileSink:
         self.wait()
         self._stager.close()
 
-    def _answer(self, received: Response, staged: Staged | None) -> None:
+    def _report_response(self, received: Response, staged: Staged | None) -> None:
         request, attempts, _, status, final_url, headers, sent_at, *_ = received
         if not self._has_headers:
             # A loop, since a comprehension costs a call per file.
@@ -221,7 +221,7 @@ class FileSink:
         except OSError as error:
             self._report(StoreError.of(error, self._stager.folder))
         else:
-            self._answer(received, staged)
+            self._report_response(received, staged)
         self._done += 1
 
     def _look_for(self, file: LargeFile, request: Request, on_ready: Callable[[FileBody | None], None]) -> None:

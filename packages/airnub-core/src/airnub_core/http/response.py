@@ -52,7 +52,7 @@ class ResponseReader:
         self.body: Body | None = None
         self.received = 0
         """Number of bytes of the body received, before decoding."""
-        self.is_cut = False
+        self.is_truncated = False
         """Whether the body was truncated at `max_bytes`."""
         self.sent_at = ""
         self._is_redirect = False
@@ -65,7 +65,7 @@ class ResponseReader:
     @property
     def is_unwanted(self) -> bool:
         """Whether the rest of the body is not needed: it was truncated, or is the long body of a redirect or error."""
-        return self.is_cut or (self.body is None and self.received > MAX_UNWANTED)
+        return self.is_truncated or (self.body is None and self.received > MAX_UNWANTED)
 
     @property
     def is_error(self) -> bool:
@@ -105,7 +105,7 @@ class ResponseReader:
             if self._kept is not None:
                 self._kept.append(piece)
             return
-        if self.is_cut:
+        if self.is_truncated:
             return
         try:
             for decoded in (piece,) if self._decoder is None else self._decoder.decode(piece):
@@ -182,7 +182,7 @@ class ResponseReader:
         if status == NOT_MODIFIED and may_be_unmodified(transfer):
             return None
         if self.body is not None:
-            if not self.is_cut and (self._decoder is not None or self.body.resumable is not None):
+            if not self.is_truncated and (self._decoder is not None or self.body.resumable is not None):
                 self._check_whole(self.body)
             return None
         if status in _NO_PART and transfer.body is not None:
@@ -214,7 +214,7 @@ class ResponseReader:
                     break
         return content[:MAX_UNWANTED]
 
-    def cut(self) -> TruncatedBodyError:
+    def truncated(self) -> TruncatedBodyError:
         """The error for a connection closed within the body."""
         note = None if self.body is None else self.body.resumable
         if self.body is None or note is None:
@@ -241,7 +241,7 @@ class ResponseReader:
             if not self.transfer.sink.cuts:
                 raise TooLargeError(self.transfer.url, limit)
             piece = piece[: limit - body.size]
-            self.is_cut = True
+            self.is_truncated = True
         body.write(piece)
         if body.takes_note:
             self._note(body)

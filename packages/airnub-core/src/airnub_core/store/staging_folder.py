@@ -25,7 +25,7 @@ _POLL = 0.005
 """Seconds between two attempts to get a lock that is held only briefly."""
 
 
-class Staging:
+class StagingFolder:
     """The hidden staging folder of one process, a context manager; on exit it is removed with what is unpublished."""
 
     def __init__(self, parent: Path, recover: Callable[[Path], None] = lambda _folder: None) -> None:
