@@ -164,8 +164,7 @@ class Client(Loop):
             self._afresh(handle, transfer, error)
         except ItemError as error:
             if isinstance(error, HttpStatusError) and transfer.sink.takes_all:
-                transfer.last = reader.response()
-                transfer.last_content = reader.content_of_error()
+                transfer.last = reader.response()._replace(content=reader.content_of_error())
                 transfer.is_truncated = reader.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
             self._over(handle, transfer)
             self._fail(transfer, error)

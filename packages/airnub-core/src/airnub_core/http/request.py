@@ -72,7 +72,7 @@ class Response(NamedTuple):
     staged: Staged | None = None
     """The staged body; `None` for a 304 response, and for a body in memory."""
     content: bytes = b""
-    """The body, if it was requested in memory."""
+    """The body, if it was requested in memory; of an error response its beginning."""
     lines: Sequence[bytes] = ()
     """The raw header lines of the final response, if the sink takes all statuses (`Sink.takes_all`)."""
 
@@ -167,11 +167,9 @@ class Transfer:
             repeatable = False
         self.most_attempts = limits.attempts if repeatable else 1
         self.last: Response | None = None
-        """The last error response, if the sink takes all statuses."""
-        self.last_content = b""
-        """The beginning of its body."""
+        """The last error response, with the beginning of its body, if the sink takes all statuses."""
         self.is_truncated = False
-        """Whether `last_content` is truncated."""
+        """Whether that body is truncated."""
 
     @property
     def part(self) -> "ResumeInfo | None":

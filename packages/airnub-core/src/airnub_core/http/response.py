@@ -49,6 +49,7 @@ class ResponseReader:
         self.status = 0
         """The status code; 0 until all headers are received."""
         self.headers: dict[str, str] = {}
+        self._header_lines: list[bytes] = []
         self.body: Body | None = None
         self.received = 0
         """Number of bytes of the body received, before decoding."""
@@ -123,7 +124,8 @@ class ResponseReader:
         self.status, start, end, _ = self._head()
         if not self.status:
             raise ProtocolError(self.transfer.url, "no status")
-        self.headers = read_headers(self.lines[start + 1 : end])
+        self._header_lines = self.lines[start + 1 : end]
+        self.headers = read_headers(self._header_lines)
         self._is_redirect = self.status in redirects.STATUSES and "location" in self.headers
         transfer = self.transfer
         if self.status == _PARTIAL_CONTENT and transfer.body is not None:
@@ -151,10 +153,6 @@ class ResponseReader:
     def response(self) -> Response:
         """The response as received so far, without its body."""
         transfer = self.transfer
-        lines: list[bytes] = []
-        if transfer.sink.takes_all:
-            head = self._head()
-            lines = self.lines[head.start + 1 : head.end]
         return Response(
             transfer.request,
             transfer.attempts,
@@ -162,7 +160,7 @@ class ResponseReader:
             final_url=transfer.target.url,
             headers=self.headers,
             sent_at=self.sent_at,
-            lines=lines,
+            lines=self._header_lines if transfer.sink.takes_all else (),
         )
 
     def end(self) -> Url | None:
@@ -187,9 +185,8 @@ class ResponseReader:
             return None
         if status in _NO_PART and transfer.body is not None:
             raise UnfitPartError(transfer.url, "a range that is not satisfiable, for a partial body")
-        raise HttpStatusError(
-            transfer.url, status, parse_retry_after(self.headers.get("retry-after"), datetime.now(UTC))
-        )
+        retry_after = parse_retry_after(self.headers.get("retry-after"), datetime.now(UTC))
+        raise HttpStatusError(transfer.url, status, retry_after)
 
     def give_up(self, *, for_good: bool) -> None:
         """Return an incomplete body to the transfer if it can be resumed; discard it otherwise, or if `for_good`."""
@@ -277,13 +274,7 @@ class ResponseReader:
 
 
 def check_part(url: str, headers: Mapping[str, str], note: ResumeInfo, size: int) -> None:
-    """Check that a 206 response starts at the requested byte, and is of the same version as the partial body.
-
-    Args:
-        url: the requested URL, for the error.
-        headers: the response headers.
-        note: the resume information of the partial body.
-        size: size of the partial body in bytes.
+    """Check that a 206 response continues a partial body of `size` bytes, and is of the same version.
 
     Raises:
         UnfitPartError: the response does not match.
