@@ -26,8 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from airnub_core.contracts.limits import Within, within_text
 from airnub_core.errors import DatasetError
-from airnub_core.outcome import OnFail
-from airnub_core.tolerance import Growth, Tolerance, tolerates
+from airnub_core.outcome import Growth, OnFail, Tolerance, tolerates
 from airnub_data.columns import Schema, stored_type
 
 Over = Literal["table", "touched"]

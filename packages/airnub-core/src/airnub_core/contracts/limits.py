@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from airnub_core.outcome import OnFail
+from airnub_core.outcome import OnFail, Tolerance
 from airnub_core.strict_model import StrictModel
-from airnub_core.tolerance import Tolerance
 
 SHORTEST_RETENTION = timedelta(days=1)
 """Maximum duration of a run: younger files may belong to a run that has not committed yet and are not orphans."""
