@@ -3,9 +3,9 @@
 The key of a URL is its digest, since the URL may contain a secret; the redacted URL is stored for display only.
 
 base       `Index`: the methods of an index, in SQL that both databases understand
-rows       the rows: the state of a URL, the last run of a source
 merge      merge rule: which of two responses for a URL is current, and what happens to the other
-tables     the tables in one transaction, as `base` and `merge` use them; each database implements them
+tables     their rows: the state of a URL, the last run of a source; the tables in one transaction, as `base` and `merge`
+           use them; each database implements them
 sqlite     an index in one file beside the store; `sqlite_schema` has its tables and migrations
 postgres   an index in PostgreSQL, for workers on several machines; `postgres_connection` has transactions and errors
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from airnub_core.moved import MOVED
 from airnub_core.store.index.base import Index
-from airnub_core.store.index.rows import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
+from airnub_core.store.index.tables import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 from airnub_core.store.index.sqlite import SqliteIndex
 
 __all__ = [

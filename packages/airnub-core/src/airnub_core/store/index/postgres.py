@@ -14,8 +14,7 @@ from airnub_core.errors import StoreError
 from airnub_core.store.clock import elapsed
 from airnub_core.store.index.base import LEASE_SECONDS, Index
 from airnub_core.store.index.postgres_connection import Connected, Transactions
-from airnub_core.store.index.rows import IndexRow, MissNote, Version
-from airnub_core.store.index.tables import SELECT, Key, State, UrlOfSource
+from airnub_core.store.index.tables import SELECT, IndexRow, Key, MissNote, State, UrlOfSource, Version
 
 VERSION = 3
 """Version of the tables."""

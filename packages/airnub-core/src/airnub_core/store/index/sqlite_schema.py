@@ -3,7 +3,7 @@
 import sqlite3
 
 from airnub_core.errors import DamagedIndexError, StoreError
-from airnub_core.store.index.rows import IndexRow
+from airnub_core.store.index.tables import IndexRow
 
 VERSION = 4
 """Version of the tables; stored in `user_version` once the index is built."""
