@@ -81,38 +81,25 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ApiSource": "airnub_core.sources.apis",
-    "Auth": "airnub_core.sources.apis",
-    "BucketAddress": "airnub_core.store.location",
-    "ContentStore": "airnub_core.store.objects",
-    "CursorPages": "airnub_core.sources.pagination",
-    "Engine": "airnub_core.engine",
-    "FileSource": "airnub_core.sources.files",
-    "Incremental": "airnub_core.sources.apis",
-    "IngestError": "airnub_core.errors",
-    "Item": "airnub_core.items",
-    "ItemError": "airnub_core.errors",
-    "LinkPages": "airnub_core.sources.pagination",
-    "Manifest": "airnub_core.store.manifest",
-    "NetworkSettings": "airnub_core.http.settings",
-    "NumberedPages": "airnub_core.sources.pagination",
-    "OffsetPages": "airnub_core.sources.pagination",
-    "Outcome": "airnub_core.outcome",
-    "PageSource": "airnub_core.sources.pages",
-    "Report": "airnub_core.outcome",
-    "Secret": "airnub_core.sources.base",
-    "Source": "airnub_core.sources.base",
-    "Status": "airnub_core.outcome",
-    "StoreError": "airnub_core.errors",
-    "StoreLocation": "airnub_core.store.location",
-    "Verification": "airnub_core.store.fsck",
-    "ingest_apis": "airnub_core.sources.apis",
-    "ingest_files": "airnub_core.sources.files",
-    "ingest_pages": "airnub_core.sources.pages",
-    "open_engine": "airnub_core.engine",
-    "open_store": "airnub_core.store.factory",
-    "reindex": "airnub_core.store.factory",
-    "verify": "airnub_core.store.fsck",
+    name: f"airnub_core.{module}"
+    for module, names in {
+        "engine": ("Engine", "open_engine"),
+        "errors": ("IngestError", "ItemError", "StoreError"),
+        "http.settings": ("NetworkSettings",),
+        "items": ("Item",),
+        "outcome": ("Outcome", "Report", "Status"),
+        "sources.apis": ("ApiSource", "Auth", "Incremental", "ingest_apis"),
+        "sources.base": ("Secret", "Source"),
+        "sources.files": ("FileSource", "ingest_files"),
+        "sources.pages": ("PageSource", "ingest_pages"),
+        "sources.pagination": ("CursorPages", "LinkPages", "NumberedPages", "OffsetPages"),
+        "store.factory": ("open_store", "reindex"),
+        "store.fsck": ("Verification", "verify"),
+        "store.location": ("BucketAddress", "StoreLocation"),
+        "store.manifest": ("Manifest",),
+        "store.objects": ("ContentStore",),
+    }.items()
+    for name in names
 }
 
 

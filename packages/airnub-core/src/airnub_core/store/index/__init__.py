@@ -4,8 +4,7 @@ The key of a URL is its digest, since the URL may contain a secret; the redacted
 
 base       `Index`: the methods of an index, in SQL that both databases understand
 merge      merge rule: which of two responses for a URL is current, and what happens to the other
-tables     their rows: the state of a URL, the last run of a source; the tables in one transaction, as `base` and `merge`
-           use them; each database implements them
+tables     rows: the state of a URL, the last run of a source; tables in one transaction, implemented for each database
 sqlite     an index in one file beside the store; `sqlite_schema` has its tables and migrations
 postgres   an index in PostgreSQL, for workers on several machines; `postgres_connection` has transactions and errors
 
