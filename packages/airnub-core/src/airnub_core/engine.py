@@ -196,14 +196,9 @@ class Engine:
         return await self._single().peek(request, cuts=cuts)
 
     def begin(self, item: Item, file_name: str) -> Response:
-        """Begin an object derived from several responses, before the first of them is requested.
+        """Begin an object derived from several responses, before the first of them is requested; see `keep`.
 
-        Args:
-            item: the source, and the URL that the derived object is recorded under.
-            file_name: the name of the derived object.
-
-        Returns:
-            A response without a body, for `keep`.
+        The object is recorded under the URL of the item. The returned response has no body.
 
         Raises:
             StoreError: the index cannot be read.
@@ -212,13 +207,7 @@ class Engine:
         return Response(request, 1, final_url=item.url, sent_at=time_of(self.index))
 
     def keep(self, begun: Response, content: bytes, content_type: str, parts: Sequence[Response]) -> Response:
-        """Write a derived object into the store; the caller commits the response.
-
-        Args:
-            begun: the response that `begin` returned.
-            content: its bytes.
-            content_type: its media type.
-            parts: the responses that it was derived from; the object gets the time of the latest one.
+        """Write an object derived from `parts`, with the time of the latest one; the caller commits the response.
 
         Raises:
             StoreError: the store cannot be written.
@@ -237,9 +226,7 @@ class Engine:
     async def commit(self, responses: Sequence[Response], parts: Sequence[Response] = ()) -> list[Outcome]:
         """Make responses durable, record them in the index, and report and return their outcomes, in their order.
 
-        Args:
-            responses: the responses to commit and report.
-            parts: the responses that derived objects were made from: committed too, but not reported as items.
+        Those in `parts`, which derived objects were made from, are committed too, but are not reported as items.
 
         Raises:
             StoreError: the store could not be written.
@@ -324,14 +311,9 @@ class Engine:
         return self.report(next((one for one in ended if one.kind is Status.GONE), ended[0]))
 
     async def miss(self, page: Item, url_digests: Collection[str]) -> list[Outcome]:
-        """Withdraw and report the URLs that a page no longer links to.
+        """Withdraw and report the URLs that a page no longer links to, those that are not in `url_digests`.
 
-        Args:
-            page: the page, which names the source.
-            url_digests: digests of all URLs that the page links to.
-
-        Returns:
-            One outcome for each withdrawn URL. A URL missing for the first time is only noted, without an outcome.
+        A URL missing for the first time is only noted, without an outcome.
 
         Raises:
             StoreError: the store or the index cannot be written.

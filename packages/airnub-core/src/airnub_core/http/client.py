@@ -32,12 +32,7 @@ class Client(Loop):
     """Sends requests in its own loop thread, which ends with `close`; methods above the line are thread-safe."""
 
     def __init__(self, user_agent: str, connections: int) -> None:
-        """Start the loop.
-
-        Args:
-            user_agent: value of the User-Agent header.
-            connections: most connections in all.
-        """
+        """Start the loop."""
         self.connections = min(connections, connections_for_open_files())
         """Most concurrent connections in all."""
         super().__init__(self.connections)

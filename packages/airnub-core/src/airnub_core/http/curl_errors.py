@@ -34,14 +34,7 @@ _BROKEN_RULES = ("chunk", "hexadecimal", "invalid", "malformed", "too large")
 
 
 def error_of(reader: ResponseReader, code: int, message: str, os_errno: int) -> ItemError:
-    """Return the error of a transfer that libcurl ended. The caller distinguishes the time limits.
-
-    Args:
-        reader: the response so far.
-        code: libcurl's error code.
-        message: libcurl's error message.
-        os_errno: errno of the connection, 0 for none.
-    """
+    """The error of a transfer that libcurl ended; `os_errno` is 0 for none. The caller distinguishes time limits."""
     url, words = reader.transfer.url, message.lower()
     if code == pycurl.E_URL_MALFORMAT:
         return RefusedUrlError(url, f"one that cannot be read ({message})")

@@ -38,12 +38,7 @@ class CurlHandle:
     """A reusable libcurl handle with its callbacks; `start` gives it to a transfer, until the client takes it back."""
 
     def __init__(self, user_agent: str, proxy_for: ProxyFor | None = None) -> None:
-        """Create a handle.
-
-        Args:
-            user_agent: value of the User-Agent header.
-            proxy_for: returns the proxy for a scheme and a host; `None` reads the environment now.
-        """
+        """Create a handle; without `proxy_for`, the proxies are those of the environment now."""
         self.transfer: Transfer
         """The current transfer; absent while the handle is idle."""
         self.reader: ResponseReader
@@ -159,11 +154,7 @@ class CurlHandle:
         self._stopped = error
 
     def end(self, code: int, message: str) -> Url | None:
-        """Finish the transfer, and return the target of a redirect, or `None` for a final response.
-
-        Args:
-            code: libcurl's error code, 0 for success.
-            message: libcurl's error message.
+        """Finish a transfer that ended with a code of libcurl, 0 for success; return the target of a redirect, if any.
 
         Raises:
             ItemError: the transfer failed; its body can be resumed if it has resume information.

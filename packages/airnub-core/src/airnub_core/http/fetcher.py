@@ -55,13 +55,7 @@ class Fetcher:
     """Fetches single URLs for one engine; belongs to the event loop in which it is created."""
 
     def __init__(self, client: Client, staging: Path, partials: Partials) -> None:
-        """Create a fetcher.
-
-        Args:
-            client: sends the requests.
-            staging: absolute path of the folder in which bodies to be stored are staged.
-            partials: the partial files of the store.
-        """
+        """Create a fetcher; `staging` is the absolute path of the folder in which bodies to be stored are staged."""
         self._client = client
         self._staging, self._partials = staging, partials
         self.event_loop = EventLoop()
@@ -88,11 +82,7 @@ class Fetcher:
         return await self._ask(request, file_sink, body)
 
     async def peek(self, request: Request, *, cuts: bool = False) -> Response:
-        """Send a request, and return its response with the body in memory.
-
-        Args:
-            request: the request.
-            cuts: whether a body larger than `max_bytes` is truncated instead of failing the request.
+        """Send a request, and return its response with the body in memory; with `cuts` it is truncated to `max_bytes`.
 
         Raises:
             ItemError: the request failed; `error.attempts` is the number of attempts.

@@ -168,11 +168,7 @@ class LargeFile:
             self._hashing.put(self._hash_buffer, buffer)
 
     def then(self, job: Callable[[str], None]) -> None:
-        """Run a job in the writing thread after all bytes received so far are written.
-
-        Args:
-            job: called with the SHA-256 of these bytes, as hexadecimal digits.
-        """
+        """Run a job in the writing thread after all bytes received so far are written, with the SHA-256 of these."""
         self.flush()
         self._hashing.put(lambda: self._writing.put(job, self._hash.hexdigest()))
 

@@ -177,11 +177,9 @@ class Transfer:
         return None if self.body is None else self.body.resumable
 
     def send_on(self, target: Url, status: int) -> None:
-        """Follow a redirect. A different origin gets no headers of the source and no body, nor does any later redirect.
+        """Follow a redirect, whose status decides whether the method is kept (RFC 9110, 15.4).
 
-        Args:
-            target: the URL to follow.
-            status: the status of the redirect, which decides whether the method is kept (RFC 9110, 15.4).
+        A different origin gets no headers of the source and no body, nor does any later redirect.
 
         Raises:
             RefusedUrlError: the body of the request cannot be sent there.

@@ -38,12 +38,7 @@ class ResponseReader:
     """Reads the response of one request; the client's thread passes it header lines and chunks of the body."""
 
     def __init__(self, transfer: Transfer, lines: list[bytes]) -> None:
-        """Create a reader.
-
-        Args:
-            transfer: the request, with the sink of its response.
-            lines: the header lines; libcurl appends them as they are received.
-        """
+        """Create a reader; libcurl appends the header lines to `lines` as they are received."""
         self.transfer = transfer
         self.lines = lines
         self.status = 0

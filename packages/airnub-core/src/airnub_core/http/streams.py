@@ -59,13 +59,7 @@ class StreamSink:
     cuts = parks = False
 
     def __init__(self, client: Client, event_loop: EventLoop, on_end: Callable[[], None]) -> None:
-        """Create a sink for one request.
-
-        Args:
-            client: sends the request.
-            event_loop: the event loop in which the response is awaited.
-            on_end: called in the event loop when the request has ended.
-        """
+        """Create a sink for one request; `on_end` is called in the event loop when it has ended."""
         self._client, self._event_loop, self._on_end = client, event_loop, on_end
         self.transfer: Transfer | None = None
         self.head: asyncio.Future[Response] = event_loop.loop.create_future()

@@ -101,11 +101,6 @@ class Listed(NamedTuple):
 async def with_warnings(index: "Index", outcomes: Sequence[Outcome], listed: Mapping[str, Listed]) -> list[Outcome]:
     """Add a warning to the first outcome of each source with current URLs that its settings do not list any more.
 
-    Args:
-        index: the index of the store.
-        outcomes: the outcomes of a run.
-        listed: the listed URLs by source; outcomes of other sources are not changed.
-
     Returns:
         The outcomes in the same order.
 

@@ -74,13 +74,7 @@ async def links_on_any_page(
 ) -> list[Link]:
     """Run `links_on_page` without blocking the event loop.
 
-    Args:
-        url: URL of the page.
-        content: the page.
-        content_type: value of the Content-Type header.
-        selector: a CSS selector.
-        small: largest page in bytes that is parsed in a thread; a larger one is parsed in a process.
-        longest: longest time in seconds for the process.
+    A page of up to `small` bytes is parsed in a thread, a larger one in a process, for `longest` seconds at most.
 
     Raises:
         PageError: the page has no such link, or cannot be parsed in time.

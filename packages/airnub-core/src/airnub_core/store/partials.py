@@ -131,10 +131,6 @@ class Partials:
     def remove(self, key: str, *, missing_ok: bool = False) -> None:
         """Delete a partial file, unless a run has taken it in the meantime.
 
-        Args:
-            key: the key of the partial file.
-            missing_ok: whether a missing partial file is not an error.
-
         Raises:
             StoreError: the partial file cannot be deleted, or does not exist.
         """

@@ -185,10 +185,7 @@ class PostgresIndex(Index):
     shared = True
 
     def __init__(self, url: str) -> None:
-        """Connect, and create the tables if they are missing.
-
-        Args:
-            url: a URL of libpq, with an optional parameter `schema`.
+        """Connect to a URL of libpq, with an optional parameter `schema`, and create the tables if they are missing.
 
         Raises:
             StoreError: the server is unreachable, refuses the login, or the schema has tables of a different version.

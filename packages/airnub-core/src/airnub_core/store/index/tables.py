@@ -1,4 +1,4 @@
-"""Tables and rows of an index: the state and versions of a URL, the last run of a source, and the tables that have them.
+"""Tables and rows of an index: the state and versions of a URL, the last run of a source, and access to the tables.
 
 Rows are tuples, since thousands are created at once and are passed to the databases unchanged. A failed URL leaves
 nothing in the store; datasets with `requires_complete`, and `run --failed`, find it in the last run.
@@ -170,13 +170,10 @@ def rows_of(failures: Mapping[str, Sequence[Failure]]) -> list[tuple[str, int, s
 
 
 def oldest_first(manifests: Mapping[str, Manifest]) -> list[IndexRow]:
-    """Create the rows of all versions of all URLs from manifests, oldest first.
+    """Create the rows of all versions of all URLs from manifests by path, oldest first.
 
     Recorded in this order, the newest version of each URL becomes the current one, and the others its history. A return
     to earlier bytes and the times of checks are only in the index and cannot be restored; this costs one more fetch.
-
-    Args:
-        manifests: the manifests, by path.
     """
     versions = [IndexRow.of(manifest, path) for path, manifest in manifests.items()]
     versions.sort(key=lambda row: row.changed_at)
