@@ -29,11 +29,9 @@ class Watcher(Protocol):
 
     def look(self, now: float) -> float:
         """Do pending work; return seconds until the next call, or `inf` if only a request can change anything."""
-        ...
 
     def crashed(self, error: BaseException) -> None:
         """Handle the end of the loop, by an error or by `close`; may be called twice."""
-        ...
 
 
 class Loop(ABC):

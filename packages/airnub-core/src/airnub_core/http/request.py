@@ -95,20 +95,16 @@ class Content(Protocol):
     @property
     def size(self) -> int | None:
         """Size in bytes; `None` if it is not known."""
-        ...
 
     @property
     def can_rewind(self) -> bool:
         """Whether the body can be sent again."""
-        ...
 
     def rewind(self) -> None:
         """Restart at the first byte."""
-        ...
 
     def read(self, most: int) -> bytes | None:
         """Return the next chunk of at most `most` bytes; empty at the end, `None` if none is available yet."""
-        ...
 
 
 class Transfer:

@@ -196,31 +196,24 @@ class Tables(Protocol):
 
     def ask(self, question: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """Execute a statement, and return its rows."""
-        ...
 
     def ask_each(self, statement: LiteralString, rows: Iterable[Sequence[object]]) -> None:
         """Execute a statement once per row of values."""
-        ...
 
     def begin_anew(self) -> None:
         """Delete all URLs, with their history and miss notes."""
-        ...
 
     def mark_built(self) -> None:
         """Record that the index is built."""
-        ...
 
     def rows(self, url_digests: Set[str], *, withdrawn: bool = False) -> Iterable[IndexRow]:
         """Read the current rows of URLs in all sources; with `withdrawn`, the last rows of withdrawn URLs too."""
-        ...
 
     def states(self, url_digests: Set[str], *, lock: bool = True) -> dict[UrlOfSource, State]:
         """Read the states of URLs in all sources; in a shared index, `lock` locks their rows until the end."""
-        ...
 
     def histories(self, keys: Sequence[Key]) -> Iterable[tuple[Key, int, Version]]:
         """Read the past versions of URLs, oldest first, each with its key and its primary key in the history."""
-        ...
 
     def compare_and_set(
         self, rows: Sequence[IndexRow], seen: Sequence[IndexRow | None], places: Sequence[int]
@@ -235,7 +228,6 @@ class Tables(Protocol):
         Returns:
             The positions of rows that were possibly not written, or all positions; their existing rows are locked.
         """
-        ...
 
 
 class Transactions(Protocol):
@@ -243,12 +235,9 @@ class Transactions(Protocol):
 
     def run(self, work: Callable[[Any], T]) -> T:
         """Run a reading transaction."""
-        ...
 
     def write(self, work: Callable[[Any], T]) -> T:
         """Run a writing transaction; it is durable when this returns."""
-        ...
 
     def close(self) -> None:
         """Close the connection; later transactions raise StoreError."""
-        ...
