@@ -216,8 +216,9 @@ class Engine:
         sent_at = max((part.sent_at for part in parts), default=begun.sent_at)
         made = begun._replace(attempts=attempts, sent_at=sent_at, headers={"content-type": content_type})
         name = made.request.url.removeprefix(derived_url(made.final_url, ""))
+        digests = tuple(dict.fromkeys(part.digest for part in parts))
         try:
-            staged = self._single().stage(content, made, name, tuple(dict.fromkeys(part.digest for part in parts)))
+            staged = self._single().stager.stage(content, made, name, digests)
         except OSError as error:
             raise StoreError.of(error, self.store.name) from error
         # The index records it under the item's URL, not the derived one.

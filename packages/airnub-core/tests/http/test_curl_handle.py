@@ -14,6 +14,7 @@ from airnub_core.errors import (
 )
 from airnub_core.http import curl_handle
 from airnub_core.http.curl_handle import CurlHandle
+from airnub_core.http.proxies import proxies_of_environment
 
 NAME = "harmless.example"
 
@@ -24,7 +25,7 @@ def handle():
     made = []
 
     def make():
-        made.append(CurlHandle("test"))
+        made.append(CurlHandle("test", proxies_of_environment()))
         return made[-1]
 
     yield make

@@ -17,7 +17,7 @@ from airnub_core.errors import (
 from airnub_core.http.cookies import Cookies
 from airnub_core.http.curl_errors import error_of
 from airnub_core.http.limits import MAX_UNWANTED
-from airnub_core.http.proxies import ProxyFor, proxies_of_environment
+from airnub_core.http.proxies import ProxyFor
 from airnub_core.http.request import IDEMPOTENT, Transfer
 from airnub_core.http.response import ResponseReader
 from airnub_core.http.ssrf import may_connect, refusal, refused_host
@@ -37,8 +37,7 @@ _HEADERS_OF_ALL = ["Accept-Encoding: identity"]
 class CurlHandle:
     """A reusable libcurl handle with its callbacks; `start` gives it to a transfer, until the client takes it back."""
 
-    def __init__(self, user_agent: str, proxy_for: ProxyFor | None = None) -> None:
-        """Create a handle; without `proxy_for`, the proxies are those of the environment now."""
+    def __init__(self, user_agent: str, proxy_for: ProxyFor) -> None:
         self.transfer: Transfer
         """The current transfer; absent while the handle is idle."""
         self.reader: ResponseReader
@@ -54,7 +53,7 @@ class CurlHandle:
         self._cookies: list[bytes] = []
         self._is_plain = True
         """Whether the handle is configured for a GET without a body."""
-        self._proxy_for = proxy_for or proxies_of_environment()
+        self._proxy_for = proxy_for
         self._proxied = False
         self._lines: list[bytes] = []
         self._stopped: IngestError | None = None

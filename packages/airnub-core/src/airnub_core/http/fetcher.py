@@ -18,7 +18,6 @@ from airnub_core.http.file_sink import FileBody, FileSink
 from airnub_core.http.large_file import Buffers
 from airnub_core.http.limits import SINGLE_BUFFERS
 from airnub_core.http.request import Request, Response, Transfer
-from airnub_core.store.layout import Staged
 from airnub_core.store.partials import Partials, key_of
 from airnub_core.store.stager import Stager
 
@@ -89,14 +88,10 @@ class Fetcher:
         """
         return await self._ask(request, _MemorySink(self.report, cuts=cuts))
 
-    def stage(self, content: bytes, received: Response, name: str, derived_from: tuple[str, ...]) -> Staged:
-        """Stage content derived from other responses; the arguments are those of `Stager.stage`.
-
-        Raises:
-            OSError: the disk is full, or the store was removed.
-        """
-        stager, _ = self._open()
-        return stager.stage(content, received, name, derived_from)
+    @property
+    def stager(self) -> Stager:
+        """The stager of bodies of single requests, and of objects derived from them."""
+        return self._open()[0]
 
     def close(self) -> None:
         """Cancel running requests, and remove staged bodies; close the client first."""
