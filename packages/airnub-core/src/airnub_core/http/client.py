@@ -85,7 +85,7 @@ class Client(Loop):
             del self._active[transfer]
             handle.reader.give_up(for_good=for_good)
             handle.keep_cookies(transfer)
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             self._drop(transfer, for_good=for_good)
 
     def _drop(self, transfer: Transfer, *, for_good: bool) -> None:
@@ -121,7 +121,7 @@ class Client(Loop):
                 if not transfer.redirects:
                     transfer.attempts += 1
                     transfer.started = now
-                self._ask(self._idle.pop() if self._idle else self._new_handle(), transfer)
+                self._send(self._idle.pop() if self._idle else self._new_handle(), transfer)
         return self._scheduler.wait(now)
 
     def _new_handle(self) -> CurlHandle:
@@ -129,12 +129,12 @@ class Client(Loop):
         self._handles[handle.curl] = handle
         return handle
 
-    def _ask(self, handle: CurlHandle, transfer: Transfer) -> None:
+    def _send(self, handle: CurlHandle, transfer: Transfer) -> None:
         transfer.sent = elapsed()
         try:
             handle.start(transfer)
         except ItemError as error:
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             self._fail(transfer, error)
             return
         handle.last_seen = monotonic()
@@ -154,17 +154,17 @@ class Client(Loop):
                 limit = transfer.limits.max_redirects
                 if transfer.redirects == limit:
                     raise TooManyRedirectsError(transfer.url, limit)
-                self._send_on(handle, transfer, target, reader.status)
+                self._follow(handle, transfer, target, reader.status)
         except UnfitPartError as error:
-            self._afresh(handle, transfer, error)
+            self._restart(handle, transfer, error)
         except ItemError as error:
             if isinstance(error, HttpStatusError) and transfer.sink.takes_all:
                 transfer.last = reader.response()._replace(content=reader.content_of_error())
                 transfer.is_truncated = reader.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             self._fail(transfer, error)
         except IngestError as error:
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             transfer.sink.failed(transfer, error)
         else:
             if target is None:
@@ -173,32 +173,32 @@ class Client(Loop):
                 else:
                     self._drop_body(transfer)
                     transfer.sink.not_modified(reader.response())
-                self._over(handle, transfer)
+                self._release(handle, transfer)
 
-    def _send_on(self, handle: CurlHandle, transfer: Transfer, target: Url, status: int) -> None:
+    def _follow(self, handle: CurlHandle, transfer: Transfer, target: Url, status: int) -> None:
         """Follow a redirect: at once on the same host without a rate limit, else first in the target host's queue."""
         is_same = (target.host, target.port) == (transfer.target.host, transfer.target.port)
         if is_same and transfer.per_second is None:
-            transfer.send_on(target, status)
-            self._ask(handle, transfer)
+            transfer.follow(target, status)
+            self._send(handle, transfer)
         else:
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             try:
-                transfer.send_on(target, status)
+                transfer.follow(target, status)
             except ItemError as error:
                 self._fail(transfer, error)
                 return
             self._scheduler.add_first(transfer)
 
-    def _afresh(self, handle: CurlHandle, transfer: Transfer, error: ItemError) -> None:
+    def _restart(self, handle: CurlHandle, transfer: Transfer, error: ItemError) -> None:
         if transfer.body is None or not transfer.sink.can_restart:
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             self._fail(transfer, error)
             return
         self._drop_body(transfer)
-        self._ask(handle, transfer)
+        self._send(handle, transfer)
 
-    def _over(self, handle: CurlHandle, transfer: Transfer) -> None:
+    def _release(self, handle: CurlHandle, transfer: Transfer) -> None:
         del handle.reader, handle.transfer
         self._idle.append(handle)
         self._scheduler.ended(transfer)
@@ -207,7 +207,7 @@ class Client(Loop):
         error.attempts = transfer.attempts
         can_repeat = transfer.body is not None or transfer.sink.can_restart
         if is_retryable(error) and transfer.attempts < transfer.most_attempts and can_repeat:
-            transfer.back_to_start()
+            transfer.reset()
             self._scheduler.add_later(transfer, monotonic() + wait_after(error, transfer.attempts))
             return
         if transfer.body is not None and is_retryable(error) and transfer.sink.parks:

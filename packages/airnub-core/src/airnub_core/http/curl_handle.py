@@ -107,7 +107,7 @@ class CurlHandle:
         # If bodies of errors are wanted too, libcurl cannot know which body the limit applies to.
         is_counted_here = transfer.sink.cuts or transfer.sink.takes_all
         curl.setopt(pycurl.MAXFILESIZE_LARGE, 0 if is_counted_here else max(limits.max_bytes, MAX_UNWANTED))
-        more = transfer.asks()
+        more = transfer.header_lines()
         if transfer.content is not None:
             more.append("Expect:")  # otherwise libcurl waits a second for servers that do not support it
         has_encoding = transfer.headers and "accept-encoding" in map(str.lower, transfer.headers)

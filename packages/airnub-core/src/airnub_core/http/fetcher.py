@@ -78,7 +78,7 @@ class Fetcher:
         """
         _, file_sink = self._open()
         body = await self._parked(request, file_sink) if self._partial_keys else None
-        return await self._ask(request, file_sink, body)
+        return await self._send(request, file_sink, body)
 
     async def peek(self, request: Request, *, cuts: bool = False) -> Response:
         """Send a request, and return its response with the body in memory; with `cuts` it is truncated to `max_bytes`.
@@ -86,7 +86,7 @@ class Fetcher:
         Raises:
             ItemError: the request failed; `error.attempts` is the number of attempts.
         """
-        return await self._ask(request, _MemorySink(self.report, cuts=cuts))
+        return await self._send(request, _MemorySink(self.report, cuts=cuts))
 
     @property
     def stager(self) -> Stager:
@@ -136,7 +136,7 @@ class Fetcher:
         file_sink.resume(request, lambda body: self.event_loop.call(lambda: found(body)))
         return await future
 
-    async def _ask(self, request: Request, sink: Sink, body: Body | None = None) -> Response:
+    async def _send(self, request: Request, sink: Sink, body: Body | None = None) -> Response:
         transfer = Transfer(request, sink)
         transfer.body = body
         # The worker processes that download files share the limits of a host with this client.

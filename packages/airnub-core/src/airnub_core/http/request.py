@@ -172,7 +172,7 @@ class Transfer:
         """Resume information of the partial body; the rest is requested with a range request."""
         return None if self.body is None else self.body.resumable
 
-    def send_on(self, target: Url, status: int) -> None:
+    def follow(self, target: Url, status: int) -> None:
         """Follow a redirect, whose status decides whether the method is kept (RFC 9110, 15.4).
 
         A different origin gets no headers of the source and no body, nor does any later redirect.
@@ -187,7 +187,7 @@ class Transfer:
         self.redirects += 1
         self._go_to(target)
 
-    def back_to_start(self) -> None:
+    def reset(self) -> None:
         """Reset the transfer for a retry, which starts with the original URL."""
         self.method, self.content, self.cookies = self.original
         if self.redirects:
@@ -197,7 +197,7 @@ class Transfer:
         if self.content is not None:
             self.content.rewind()
 
-    def asks(self) -> list[str]:
+    def header_lines(self) -> list[str]:
         """The request header lines, without those that all requests have.
 
         A range request is conditional on its `If-Range` only, not on the validators of the known version.
