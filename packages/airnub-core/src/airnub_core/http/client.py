@@ -171,7 +171,7 @@ class Client(Loop):
                 if reader.body is not None:
                     transfer.sink.whole(reader.response(), reader.body)
                 else:
-                    self._drop_body(transfer)
+                    self._drop(transfer, for_good=True)
                     transfer.sink.not_modified(reader.response())
                 self._release(handle, transfer)
 
@@ -195,7 +195,7 @@ class Client(Loop):
             self._release(handle, transfer)
             self._fail(transfer, error)
             return
-        self._drop_body(transfer)
+        self._drop(transfer, for_good=True)
         self._send(handle, transfer)
 
     def _release(self, handle: CurlHandle, transfer: Transfer) -> None:
@@ -210,18 +210,11 @@ class Client(Loop):
             transfer.reset()
             self._scheduler.add_later(transfer, monotonic() + wait_after(error, transfer.attempts))
             return
-        if transfer.body is not None and is_retryable(error) and transfer.sink.parks:
+        is_parked = transfer.sink.parks and is_retryable(error)
+        if is_parked and transfer.body is not None:
             error.kept = transfer.body.size
-            transfer.sink.park(transfer.body)
-            transfer.body = None
-        else:
-            self._drop_body(transfer)
+        self._drop(transfer, for_good=not is_parked)
         transfer.sink.failed(transfer, error)
-
-    def _drop_body(self, transfer: Transfer) -> None:
-        if transfer.body is not None:
-            transfer.sink.discard(transfer.body)
-            transfer.body = None
 
     def look(self, now: float) -> float:
         """Check all running requests: stop those that stall, and those whose headers already decide the outcome.
