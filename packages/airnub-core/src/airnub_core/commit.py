@@ -200,7 +200,7 @@ class CommitQueue:
         store: Store,
         index: Index,
         items: Sequence[Item],
-        on_outcomes: Callable[[list[Outcome]], None],
+        on_outcomes: Callable[[list[Outcome]], object],
         full: int,
         run: Run,
     ) -> None:

@@ -175,7 +175,7 @@ class Engine:
         assert response.staged is not None, "without validators the bytes come"
         path = Path(response.staged.folder, response.staged.file_name)
         try:
-            return response, path.read_bytes()
+            return response, path.read_bytes()  # noqa: ASYNC240  # just written, so it is in the page cache
         except OSError as error:
             raise StoreError.of(error, path) from error
 

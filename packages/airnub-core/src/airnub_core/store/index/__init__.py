@@ -15,8 +15,8 @@ from typing import Any
 
 from airnub_core.moved import MOVED
 from airnub_core.store.index.base import Index
-from airnub_core.store.index.tables import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 from airnub_core.store.index.sqlite import SqliteIndex
+from airnub_core.store.index.tables import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 
 __all__ = [
     "Failure",
