@@ -11,7 +11,7 @@ import pytest
 from answers import answered, requested
 
 from airnub_core.errors import ADVICE, StoreError
-from airnub_core.store import staging as staging_module
+from airnub_core.store import staging_folder
 from airnub_core.store.durability import is_untouched
 from airnub_core.store.stager import Stager
 from airnub_core.store.staging_folder import StagingFolder
@@ -128,7 +128,7 @@ def test_a_disk_that_takes_no_mark(tmp_path, monkeypatch, code):
     def leave(folder):
         raise OSError(code, os.strerror(code), str(folder / "left"))
 
-    monkeypatch.setattr(staging_module, "defer_sync", leave)
+    monkeypatch.setattr(staging_folder, "defer_sync", leave)
     with pytest.raises(StoreError) as error, StagingFolder(tmp_path) as staging:
         with_log(staging)
     assert f"{os.strerror(code)}; {ADVICE[code]}; objects stored before are intact" in str(error.value)
@@ -145,8 +145,8 @@ def test_a_disk_that_takes_neither_mark_nor_sync(tmp_path, monkeypatch, code):
         raise OSError(code, os.strerror(code), str(folder))
 
     with monkeypatch.context() as broken:
-        broken.setattr(staging_module, "defer_sync", refuse)
-        broken.setattr(staging_module, "make_durable", refuse)
+        broken.setattr(staging_folder, "defer_sync", refuse)
+        broken.setattr(staging_folder, "make_durable", refuse)
         with pytest.raises(StoreError, match=os.strerror(code)), StagingFolder(tmp_path) as staging:
             with_log(staging)
     given = []
