@@ -67,10 +67,7 @@ class Fetcher:
         client.watch(self)
 
     async def fetch(self, request: Request) -> Response:
-        """Send a request, and stage its response body like a file.
-
-        Returns:
-            The response with all its headers.
+        """Send a request, and stage its response body like a file; return the response with all its headers.
 
         Raises:
             ItemError: the request failed; `error.attempts` is the number of attempts.

@@ -96,11 +96,7 @@ class Loop(ABC):
 
     @abstractmethod
     def start_due(self, now: float) -> float:
-        """Start all requests that the limits allow now.
-
-        Returns:
-            Seconds until the next request may start; `inf` if it must wait for a running one to end.
-        """
+        """Start all requests that the limits allow now; return seconds until the next one may start, or `inf`."""
 
     @abstractmethod
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:

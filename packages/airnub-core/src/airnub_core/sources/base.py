@@ -101,9 +101,6 @@ class Listed(NamedTuple):
 async def with_warnings(index: "Index", outcomes: Sequence[Outcome], listed: Mapping[str, Listed]) -> list[Outcome]:
     """Add a warning to the first outcome of each source with current URLs that its settings do not list any more.
 
-    Returns:
-        The outcomes in the same order.
-
     Raises:
         StoreError: the index cannot be read.
     """

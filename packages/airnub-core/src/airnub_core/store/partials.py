@@ -74,10 +74,7 @@ class Partials:
             raise StoreError.of(error, self._folder) from error
 
     def take(self, key: str, into: Path) -> ResumeInfo | None:
-        """Move a partial file to the folder `into`, which must not exist.
-
-        Returns:
-            Its resume information; `None` if the partial file does not exist or is invalid.
+        """Move a valid partial file, if there is one, to the new folder `into`, and return its resume information.
 
         Raises:
             OSError: the store cannot be written.
