@@ -11,9 +11,9 @@ dispatcher     chooses the next item, round-robin over hosts; leases for workers
 http           the only code that makes requests
 store          objects, manifests and the index
 commit         publishes, records in the index, and reports outcomes in batches; withdraws URLs that are gone
-outcome        result of an item and of a stage, and tolerated failures; files of results, written only if they changed
+outcome        result of an item and of a stage; files of later stages, written only if they changed
 errors         all errors, in one hierarchy
-contracts      data contracts, without polars
+contracts      data contracts, without polars; tolerances and other limits in settings
 concurrency    task groups, threads that are awaited on cancellation, ordered results of a pool
 strict_model   base of settings and contracts: unknown keys are errors
 sample_site    a small web site on loopback, for demos and tests

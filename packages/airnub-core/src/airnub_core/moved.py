@@ -56,7 +56,7 @@ MODULES: Mapping[str, str] = {
     "airnub_core.store.verification": "airnub_core.store.fsck",
     "airnub_core.sources.sitemap": "airnub_core.sources.pages",
     "airnub_core.sources.watermarks": "airnub_core.sources.records",
-    "airnub_core.tolerance": "airnub_core.outcome",
+    "airnub_core.tolerance": "airnub_core.contracts.limits",
     "airnub_core.withdrawing": "airnub_core.commit",
     "airnub_core.output_files": "airnub_core.outcome",
 }

@@ -1,15 +1,11 @@
-"""Outcomes: the result of each item, the report of a stage and the failures that it tolerates, and files of results."""
+"""Outcomes: the result of each item, the report of a stage, and the files that later stages write as their results."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, Field
+from typing import Any, Literal
 
 from airnub_common import digest_of, write_atomic
 from airnub_core.errors import IngestError, StoreError
@@ -35,7 +31,6 @@ class Status(StrEnum):
 NEW = frozenset({Status.STORED, Status.UPDATED})
 """Outcomes that brought new or changed bytes or rows."""
 _RARE = frozenset({Status.GONE, Status.SKIPPED})
-_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,53 +182,6 @@ class Report:
 
     def __repr__(self) -> str:
         return f"Report({list(self.outcomes)!r})"
-
-
-def _share(text: str) -> str:
-    match = _SHARE.fullmatch(text)
-    if match is None or Decimal(match.group(1)) > 100:
-        raise ValueError("expected a number, or a share such as '5%'")
-    return text
-
-
-def _growth(text: str) -> str:
-    if _SHARE.fullmatch(text) is None:
-        raise ValueError("expected a number, or a share such as '150%'")
-    return text
-
-
-Tolerance = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_share)]
-"""How many items of a run, or rows of a dataset, may fail: a number, or a share such as `5%`."""
-Growth = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_growth)]
-"""How many rows a dataset may gain: a number, or a share, which may exceed 100 %."""
-
-
-def tolerates(tolerance: int | str, failed: int, items: int) -> bool:
-    """Whether `failed` of so many `items` is within the tolerance."""
-    if isinstance(tolerance, int):
-        return failed <= tolerance
-    return failed * 100 <= items * _percent(tolerance)
-
-
-def allows_no_more(found: int | str | None, wanted: int | str) -> bool:
-    """Whether `found` is at least as strict as `wanted`; `None` tolerates everything.
-
-    >>> allows_no_more("5%", "10%"), allows_no_more(200, 100), allows_no_more(5, "10%")
-    (True, False, False)
-
-    A number and a share cannot be compared.
-    """
-    if isinstance(found, int) and isinstance(wanted, int):
-        return found <= wanted
-    if not isinstance(found, str) or not isinstance(wanted, str):
-        return False
-    return _percent(found) <= _percent(wanted)
-
-
-def _percent(share: str) -> Decimal:
-    match = _SHARE.fullmatch(share)
-    assert match is not None, "validated when it was read"
-    return Decimal(match.group(1))
 
 
 def write_result(folder: Path, name: str, content: bytes, source: str, *, note: str | None = None) -> Outcome:

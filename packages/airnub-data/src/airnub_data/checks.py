@@ -24,9 +24,9 @@ from typing import Any, Literal, NamedTuple, get_args
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_core.contracts.limits import Within, within_text
+from airnub_core.contracts.limits import Growth, Tolerance, Within, tolerates, within_text
 from airnub_core.errors import DatasetError
-from airnub_core.outcome import Growth, OnFail, Tolerance, tolerates
+from airnub_core.outcome import OnFail
 from airnub_data.columns import Schema, stored_type
 
 Over = Literal["table", "touched"]

@@ -16,8 +16,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from airnub_common import redact_text
 from airnub_core import ApiSource, FileSource, NetworkSettings
-from airnub_core.contracts.limits import DatasetLimits
-from airnub_core.outcome import Tolerance
+from airnub_core.contracts.limits import DatasetLimits, Tolerance
 from airnub_core.sources.base import Source
 from airnub_core.strict_model import StrictModel
 from airnub_prefect.errors import ConfigurationError

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AllowInfNan, Field, StrictFloat, StrictInt, model_validator
 
-from airnub_core.contracts.limits import Within
-from airnub_core.outcome import Growth, OnFail, Tolerance, allows_no_more
+from airnub_core.contracts.limits import Growth, Tolerance, Within, allows_no_more
+from airnub_core.outcome import OnFail
 from airnub_core.strict_model import StrictModel
 
 Text = Annotated[str, Field(min_length=1)]

@@ -23,9 +23,10 @@ from pydantic import AfterValidator, Field, PlainSerializer
 
 from airnub_common import MASK, is_masked_name, redact_url
 from airnub_core.concurrency import in_thread
+from airnub_core.contracts.limits import Tolerance
 from airnub_core.http.settings import NetworkOverrides
 from airnub_core.http.url import check_url
-from airnub_core.outcome import Outcome, Status, Tolerance
+from airnub_core.outcome import Outcome, Status
 from airnub_core.store.layout import SOURCE_PATTERN, checked_source_name, derived_url
 
 if TYPE_CHECKING:
