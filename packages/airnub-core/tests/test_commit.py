@@ -32,7 +32,7 @@ from airnub_core.store.factory import open_for_writing
 from airnub_core.store.index import Run, SqliteIndex
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.stager import Stager
-from airnub_core.store.staging import Staging
+from airnub_core.store.staging_folder import StagingFolder
 from airnub_core.store.withdrawal import Withdrawal, withdraw
 
 URL = "https://example.org/data/weather.csv?token=s3cret"
@@ -49,7 +49,7 @@ def opened(tmp_path):
 def arrived(opened, tmp_path, network):
     """Bytes of a URL, staged; without bytes, the server's word that nothing changed."""
     _, index = opened
-    with Staging(tmp_path / ".airnub" / "staging") as staging:
+    with StagingFolder(tmp_path / ".airnub" / "staging") as staging:
         stager = Stager(staging.folder, "own")
 
         def one(content=None, url=URL, source="s", sent_at=None, etag=None, last_modified=None):

@@ -13,9 +13,8 @@ store          objects, manifests and the index
 commit         publishes, records in the index, and reports outcomes in batches; withdraws URLs that are gone
 outcome        result of an item and of a stage; files of later stages, written only if they changed
 errors         all errors, in one hierarchy
-contracts      data contracts, without polars
+contracts      data contracts, without polars; tolerances and other limits in settings
 concurrency    task groups, threads that are awaited on cancellation, ordered results of a pool
-tolerance      tolerated failures, a number or a share
 strict_model   base of settings and contracts: unknown keys are errors
 sample_site    a small web site on loopback, for demos and tests
 moved          modules and names of the previous version
@@ -82,38 +81,25 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ApiSource": "airnub_core.sources.apis",
-    "Auth": "airnub_core.sources.apis",
-    "BucketAddress": "airnub_core.store.location",
-    "ContentStore": "airnub_core.store.objects",
-    "CursorPages": "airnub_core.sources.pagination",
-    "Engine": "airnub_core.engine",
-    "FileSource": "airnub_core.sources.files",
-    "Incremental": "airnub_core.sources.apis",
-    "IngestError": "airnub_core.errors",
-    "Item": "airnub_core.items",
-    "ItemError": "airnub_core.errors",
-    "LinkPages": "airnub_core.sources.pagination",
-    "Manifest": "airnub_core.store.manifest",
-    "NetworkSettings": "airnub_core.http.settings",
-    "NumberedPages": "airnub_core.sources.pagination",
-    "OffsetPages": "airnub_core.sources.pagination",
-    "Outcome": "airnub_core.outcome",
-    "PageSource": "airnub_core.sources.pages",
-    "Report": "airnub_core.outcome",
-    "Secret": "airnub_core.sources.base",
-    "Source": "airnub_core.sources.base",
-    "Status": "airnub_core.outcome",
-    "StoreError": "airnub_core.errors",
-    "StoreLocation": "airnub_core.store.location",
-    "Verification": "airnub_core.store.fsck",
-    "ingest_apis": "airnub_core.sources.apis",
-    "ingest_files": "airnub_core.sources.files",
-    "ingest_pages": "airnub_core.sources.pages",
-    "open_engine": "airnub_core.engine",
-    "open_store": "airnub_core.store.factory",
-    "reindex": "airnub_core.store.factory",
-    "verify": "airnub_core.store.fsck",
+    name: f"airnub_core.{module}"
+    for module, names in {
+        "engine": ("Engine", "open_engine"),
+        "errors": ("IngestError", "ItemError", "StoreError"),
+        "http.settings": ("NetworkSettings",),
+        "items": ("Item",),
+        "outcome": ("Outcome", "Report", "Status"),
+        "sources.apis": ("ApiSource", "Auth", "Incremental", "ingest_apis"),
+        "sources.base": ("Secret", "Source"),
+        "sources.files": ("FileSource", "ingest_files"),
+        "sources.pages": ("PageSource", "ingest_pages"),
+        "sources.pagination": ("CursorPages", "LinkPages", "NumberedPages", "OffsetPages"),
+        "store.factory": ("open_store", "reindex"),
+        "store.fsck": ("Verification", "verify"),
+        "store.location": ("BucketAddress", "StoreLocation"),
+        "store.manifest": ("Manifest",),
+        "store.objects": ("ContentStore",),
+    }.items()
+    for name in names
 }
 
 

@@ -200,20 +200,11 @@ class CommitQueue:
         store: Store,
         index: Index,
         items: Sequence[Item],
-        on_outcomes: Callable[[list[Outcome]], None],
+        on_outcomes: Callable[[list[Outcome]], object],
         full: int,
         run: Run,
     ) -> None:
-        """Create an empty queue and start its thread.
-
-        Args:
-            store: the store that responses are published to.
-            index: the index that records them.
-            items: all items of the call.
-            on_outcomes: called with outcomes as soon as they are final, from any thread.
-            full: number of items in a batch.
-            run: the run under which missing URLs are noted (`on_gone: withdraw`).
-        """
+        """Create an empty queue; a batch has `full` items. Final outcomes go to `on_outcomes`, from any thread."""
         self.outcomes: list[Outcome | None] = [None] * len(items)
         """In the order of the items; `None` for those that are not final yet."""
         self._store, self._index, self._full = store, index, full

@@ -45,7 +45,7 @@ class Downloads:
     """Number of downloaders; `None` chooses by the number of items."""
     run_of: Run
     """The run under which missing URLs are noted (`on_gone: withdraw`)."""
-    on_outcomes: Callable[[list[Outcome]], None]
+    on_outcomes: Callable[[list[Outcome]], object]
     """Called with outcomes as soon as they are final, from any thread."""
     client: Client
     """The HTTP client of this process."""

@@ -11,13 +11,13 @@ in the same way.
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from airnub_common import redact_url
@@ -42,29 +42,7 @@ from airnub_core.store.manifest import url_digest
 if TYPE_CHECKING:
     from airnub_core.http.client import Client
     from airnub_core.http.fetcher import Fetcher
-    from airnub_core.http.transport import AsyncClient, Transport
-
-
-class ClientSource(Protocol):
-    """The attributes of a source that `Engine.client` uses."""
-
-    @property
-    def name(self) -> str:
-        """The name of the source."""
-        ...
-
-    @property
-    def home(self) -> str | None:
-        """The URL to whose origin the source's headers are sent."""
-        ...
-
-    def network(self, department: NetworkSettings) -> NetworkSettings:
-        """The network settings of the source, with those of the department as defaults."""
-        ...
-
-    def request_headers(self, secret: Callable[[str], str] | None) -> Mapping[str, str]:
-        """The request headers of the source, including secrets; names in lower case."""
-        ...
+    from airnub_core.http.transport import AsyncClient, ClientSource, Transport
 
 
 class Engine:
@@ -85,7 +63,9 @@ class Engine:
         self.store: Store = opened.store
         self.index: Index = opened.index
         self.network = network
-        self._run = Run(run or uuid4().hex, time_of(opened.index))
+        self.run = run or uuid4().hex
+        """The name of the run, the same for all its attempts."""
+        self._run = Run(self.run, time_of(opened.index))
         self._config = DownloaderConfig(
             opened.staging.folder, opened.partials, network.connections, user_agent, opened.store.takes_logs
         )
@@ -102,11 +82,6 @@ class Engine:
         """For each source limited by `retry_failed`: the only URLs, redacted, that are requested."""
         # Two concurrent calls would each respect the limits and exceed them together.
         self._downloading = asyncio.Lock()
-
-    @property
-    def run(self) -> str:
-        """The name of the run, the same for all its attempts."""
-        return self._run.name
 
     def retry_failed(self, sources: Iterable[str]) -> list[str]:
         """Limit each source to the items that failed in its last run, and return the sources that have any.
@@ -140,18 +115,15 @@ class Engine:
         wanted = list(items)
         self.expect(len(wanted))
         loop = asyncio.get_running_loop()
-        unheard: list[Exception] = []
+        raised: list[Exception] = []
 
         def report(outcomes: list[Outcome]) -> None:
             try:
                 for outcome in outcomes:
                     self._on_outcome(outcome)
             except Exception as error:  # noqa: BLE001  # the loop would only log it; it is raised below
-                unheard.append(error)
+                raised.append(error)
                 downloads.stop()
-
-        def tell(outcomes: list[Outcome]) -> None:
-            loop.call_soon_threadsafe(report, outcomes)
 
         downloads = Downloads(
             store=self.store,
@@ -161,14 +133,14 @@ class Engine:
             force=self._force,
             processes=self._processes,
             run_of=self._run,
-            on_outcomes=tell,
+            on_outcomes=lambda outcomes: loop.call_soon_threadsafe(report, outcomes),
             client=self._http(),
         )
         async with self._downloading:
             # When stopped, it commits the completed responses, so that they are not fetched again.
             outcomes = await in_thread(lambda: downloads.run(wanted), downloads.stop, is_long=True)
-        if unheard:
-            raise unheard[0]
+        if raised:
+            raise raised[0]
         ended = [outcome for outcome in outcomes if outcome is not None]
         assert len(ended) == len(wanted), "one item, one outcome"
         return ended
@@ -201,7 +173,11 @@ class Engine:
                 again = response.request._replace(etag=None, last_modified=None)
                 response = await self._single().fetch(again)
         assert response.staged is not None, "without validators the bytes come"
-        return response, _bytes_of(Path(response.staged.folder, response.staged.file_name))
+        path = Path(response.staged.folder, response.staged.file_name)
+        try:
+            return response, path.read_bytes()  # noqa: ASYNC240  # just written, so it is in the page cache
+        except OSError as error:
+            raise StoreError.of(error, path) from error
 
     async def peek(self, item: Item, max_bytes: int, *, cuts: bool = False) -> Response:
         """Fetch a URL into memory without storing it, such as a page, a sitemap or a robots.txt; see `content`.
@@ -220,14 +196,9 @@ class Engine:
         return await self._single().peek(request, cuts=cuts)
 
     def begin(self, item: Item, file_name: str) -> Response:
-        """Begin an object derived from several responses, before the first of them is requested.
+        """Begin an object derived from several responses, before the first of them is requested; see `keep`.
 
-        Args:
-            item: the source, and the URL that the derived object is recorded under.
-            file_name: the name of the derived object.
-
-        Returns:
-            A response without a body, for `keep`.
+        The object is recorded under the URL of the item. The returned response has no body.
 
         Raises:
             StoreError: the index cannot be read.
@@ -236,13 +207,7 @@ class Engine:
         return Response(request, 1, final_url=item.url, sent_at=time_of(self.index))
 
     def keep(self, begun: Response, content: bytes, content_type: str, parts: Sequence[Response]) -> Response:
-        """Write a derived object into the store; the caller commits the response.
-
-        Args:
-            begun: the response that `begin` returned.
-            content: its bytes.
-            content_type: its media type.
-            parts: the responses that it was derived from; the object gets the time of the latest one.
+        """Write an object derived from `parts`, with the time of the latest one; the caller commits the response.
 
         Raises:
             StoreError: the store cannot be written.
@@ -251,8 +216,9 @@ class Engine:
         sent_at = max((part.sent_at for part in parts), default=begun.sent_at)
         made = begun._replace(attempts=attempts, sent_at=sent_at, headers={"content-type": content_type})
         name = made.request.url.removeprefix(derived_url(made.final_url, ""))
+        digests = tuple(dict.fromkeys(part.digest for part in parts))
         try:
-            staged = self._single().stage(content, made, name, tuple(dict.fromkeys(part.digest for part in parts)))
+            staged = self._single().stager.stage(content, made, name, digests)
         except OSError as error:
             raise StoreError.of(error, self.store.name) from error
         # The index records it under the item's URL, not the derived one.
@@ -261,9 +227,7 @@ class Engine:
     async def commit(self, responses: Sequence[Response], parts: Sequence[Response] = ()) -> list[Outcome]:
         """Make responses durable, record them in the index, and report and return their outcomes, in their order.
 
-        Args:
-            responses: the responses to commit and report.
-            parts: the responses that derived objects were made from: committed too, but not reported as items.
+        Those in `parts`, which derived objects were made from, are committed too, but are not reported as items.
 
         Raises:
             StoreError: the store could not be written.
@@ -295,13 +259,11 @@ class Engine:
         Raises:
             ValueError: the source has `auth`, and `secret` is missing.
         """
-        from airnub_core.http.transport import Origin, Transport, new_async_client
+        from airnub_core.http.transport import AsyncClient, Transport
 
-        limits = source.network(self.network).limits()
-        origin = Origin(source.name, limits, source.home, source.request_headers(secret))
-        transport = Transport(self._http(), self._single().event_loop, origin)
+        transport = Transport(self._http(), self._single().event_loop, source, self.network, secret)
         self._transports.append(transport)
-        return new_async_client(transport, self._config.user_agent, auth)
+        return AsyncClient(transport, self._config.user_agent, auth)
 
     async def close(self) -> None:
         """Close all connections; open requests of its clients fail."""
@@ -338,26 +300,21 @@ class Engine:
         if not item.withdraws:
             return self.failure(item, error)
         # All under the item's URL: the index records them so, and `retry_failed` finds the failures by it.
-        asked = [self._request(replace(item, url=url), is_there=False) for url in (*others, item.url)]
-        named = [one._replace(url=item.url) for one in asked]
+        requests = [self._request(replace(item, url=url), is_there=False) for url in (*others, item.url)]
+        named = [one._replace(url=item.url) for one in requests]
         if not is_its_own:
             self.index.forget_misses(item.source, [one.url_digest for one in named])
             return self.failure(item, error)
-        answered = [Response(one, error.attempts, error) for one in named]
-        outcomes = await in_thread(lambda: commit_unavailable(self.store, self.index, self._run, answered))
+        responses = [Response(one, error.attempts, error) for one in named]
+        outcomes = await in_thread(lambda: commit_unavailable(self.store, self.index, self._run, responses))
         # A derived object's outcome represents the item, where there is one; otherwise that of its own URL.
         ended = [one for one in outcomes if one is not None]
         return self.report(next((one for one in ended if one.kind is Status.GONE), ended[0]))
 
     async def miss(self, page: Item, url_digests: Collection[str]) -> list[Outcome]:
-        """Withdraw and report the URLs that a page no longer links to.
+        """Withdraw and report the URLs that a page no longer links to, those that are not in `url_digests`.
 
-        Args:
-            page: the page, which names the source.
-            url_digests: digests of all URLs that the page links to.
-
-        Returns:
-            One outcome for each withdrawn URL. A URL missing for the first time is only noted, without an outcome.
+        A URL missing for the first time is only noted, without an outcome.
 
         Raises:
             StoreError: the store or the index cannot be written.
@@ -406,13 +363,6 @@ class Engine:
 
             self._fetcher = Fetcher(self._http(), self._config.staging, self._config.partials)
         return self._fetcher
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError.of(error, path) from error
 
 
 @asynccontextmanager

@@ -53,14 +53,7 @@ def request_for(
 ) -> Request:
     """The request for an item, conditional if the index has validators of its URL (`http.conditional`).
 
-    Args:
-        item: the item to request.
-        url_digest: digest of its URL.
-        known: its row in the index, if its object is in the store.
-        limits: limits of its source.
-        number: number that identifies the request.
-        clock: offset from `elapsed` to the time of the index, in seconds since 1970.
-        force: send no validators.
+    `known` is its row in the index, if its object is in the store. With `force`, no validators are sent.
     """
     etag, modified = (None, None) if known is None or force else validators(known)
     before = None if known is None else known.digest

@@ -123,31 +123,24 @@ class Outcome:
             "attempts": self.attempts,
             "error": None if self.error is None else self.error.as_json(),
         }
-        if self.rows is not None:
-            item["rows"] = self.rows
-        if self.rows is not None or self.quarantined:
-            item["quarantined"] = self.quarantined or 0
-        if self.rows_read is not None:
-            item["rows_read"] = self.rows_read
-        if self.version is not None:
-            item["version"] = self.version
-        if self.seconds is not None:
-            item["seconds"] = self.seconds
-        if self.superseded:
-            item["superseded"] = self.superseded
-        if self.inputs:
-            item["inputs"] = dict(self.inputs)
-        if self.violations:
-            item["violations"] = [asdict(violation) for violation in self.violations]
-        if self.checks:
-            item["checks"] = [
-                {name: value for name, value in asdict(check).items() if value is not None} for check in self.checks
-            ]
-        if self.note is not None:
-            item["note"] = self.note
-        if self.warning is not None:
-            item["warning"] = self.warning
-        return item
+        optional = {
+            "rows": self.rows,
+            "quarantined": self.quarantined or (None if self.rows is None else 0),
+            "rows_read": self.rows_read,
+            "version": self.version,
+            "seconds": self.seconds,
+            "superseded": self.superseded or None,
+            "inputs": dict(self.inputs) or None,
+            "violations": [asdict(violation) for violation in self.violations] or None,
+            "checks": [_without_none(asdict(check)) for check in self.checks] or None,
+            "note": self.note,
+            "warning": self.warning,
+        }
+        return item | _without_none(optional)
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 class Report:

@@ -77,7 +77,7 @@ def test_an_idle_handle_has_no_transfer(client, ask, server):
     assert over.wait(20)
     [handle] = client._idle
     assert not hasattr(handle, "transfer")
-    assert not hasattr(handle, "answer")
+    assert not hasattr(handle, "reader")
 
 
 def test_a_client_that_shares_its_limits(client, ask, server):

@@ -1,6 +1,5 @@
 """Curl handles. What a name resolves to is put into libcurl itself, so that no resolver is asked."""
 
-import errno
 import socket
 from time import monotonic, sleep
 
@@ -8,18 +7,14 @@ import pycurl
 import pytest
 
 from airnub_core.errors import (
-    ConnectionFailedError,
     HttpStatusError,
     ItemError,
-    ProtocolError,
     RefusedAddressError,
-    RefusedUrlError,
-    TlsError,
     TooLargeError,
-    TruncatedBodyError,
 )
 from airnub_core.http import curl_handle
-from airnub_core.http.curl_handle import CurlHandle, error_of
+from airnub_core.http.curl_handle import CurlHandle
+from airnub_core.http.proxies import proxies_of_environment
 
 NAME = "harmless.example"
 
@@ -30,7 +25,7 @@ def handle():
     made = []
 
     def make():
-        made.append(CurlHandle("test"))
+        made.append(CurlHandle("test", proxies_of_environment()))
         return made[-1]
 
     yield make
@@ -70,7 +65,7 @@ def ask(started):
         try:
             return handle.end(code, words)
         finally:
-            del handle.answer, handle.transfer
+            del handle.reader, handle.transfer
 
     return once
 
@@ -97,8 +92,8 @@ def test_a_name_whose_addresses_change_is_judged_anew(handle, job, server, ask, 
     allowing.start(started(job(f"http://{NAME}:{server.port}/told")))
     allowing.curl.perform()
     assert allowing.end(0, "") is None
-    assert allowing.answer.body.content() == b"fine"
-    del allowing.answer, allowing.transfer
+    assert allowing.reader.body.content() == b"fine"
+    del allowing.reader, allowing.transfer
     with pytest.raises(RefusedAddressError):
         ask(refusing, job(f"http://{NAME}:{server.port}/told", allow_private_hosts=False))
     resolve(refusing, server, "127.0.0.2")
@@ -280,59 +275,3 @@ def test_the_time_of_a_request_is_before_it_is_sent(handle, job, server, ask, mo
     assert asking.curl.getinfo(pycurl.PRETRANSFER_TIME) >= 0.5  # what it must not be
     assert 0 < found[0] < 0.5
     assert found[1] == 0
-
-
-@pytest.fixture
-def answer(asked):
-    """Nothing of it has come."""
-    return asked("http://h/a")
-
-
-@pytest.mark.parametrize(
-    ("code", "words", "kind"),
-    [
-        (pycurl.E_URL_MALFORMAT, "Port number was not a decimal number", RefusedUrlError),
-        (pycurl.E_PEER_FAILED_VERIFICATION, "SSL certificate problem: self-signed", TlsError),
-        (pycurl.E_SSL_CONNECT_ERROR, "TLS connect error: wrong version number", TlsError),
-        (pycurl.E_SSL_CONNECT_ERROR, "Recv failure: Connection reset by peer", ConnectionFailedError),
-        (pycurl.E_SSL_CONNECT_ERROR, "TLS connect error: unexpected EOF while reading", ConnectionFailedError),
-        (pycurl.E_COULDNT_RESOLVE_HOST, "Could not resolve host: h", ConnectionFailedError),
-        (pycurl.E_GOT_NOTHING, "Empty reply from server", ConnectionFailedError),
-        (pycurl.E_RECV_ERROR, "Recv failure", ConnectionFailedError),
-        (pycurl.E_RECV_ERROR, "Invalid Content-Length: value", ProtocolError),
-        (pycurl.E_FTP_WEIRD_SERVER_REPLY, "Received HTTP/0.9 when not allowed", ProtocolError),
-        (pycurl.E_PARTIAL_FILE, "transfer closed with 5 bytes remaining to read", TruncatedBodyError),
-        (pycurl.E_OUT_OF_MEMORY, "", ProtocolError),
-    ],
-)
-def test_each_is_one_of_ours(answer, code, words, kind):
-    """With the URL, and in libcurl's own words where there is nothing better."""
-    error = error_of(answer, code, words, 0)
-    assert type(error) is kind
-    assert error.url == "http://h/a"
-    assert words in str(error) or kind is TruncatedBodyError
-
-
-def test_the_system_says_why_there_was_no_connection(answer):
-    """Its word is shorter and truer than libcurl's."""
-    error = error_of(answer, pycurl.E_COULDNT_CONNECT, "Failed to connect to h port 80", errno.ECONNREFUSED)
-    assert error == ConnectionFailedError("http://h/a", "Connection refused")
-
-
-def test_a_kept_connection_that_is_lost_again_and_again(answer):
-    """The message is that of a new connection that ends without a response: timing decides which of the two happens."""
-    lost = error_of(answer, pycurl.E_SEND_ERROR, "Connection died, tried 5 times before giving up", errno.EPIPE)
-    assert lost == error_of(answer, pycurl.E_GOT_NOTHING, "Empty reply from server", 0)
-
-
-def test_a_connection_that_broke_in_the_body(answer):
-    """It is an answer that was cut, and says how much came; before the headers were over it is none."""
-    answer.lines += [b"HTTP/1.1 200 OK\r\n", b"Content-Length: 10\r\n", b"\r\n"]
-    answer.take(b"four")
-    error = error_of(answer, pycurl.E_RECV_ERROR, "Recv failure: Connection reset by peer", errno.ECONNRESET)
-    assert error == TruncatedBodyError("http://h/a", 10, 4)
-
-
-def test_an_error_without_words(answer):
-    """The number can be looked up."""
-    assert str(pycurl.E_OUT_OF_MEMORY) in str(error_of(answer, pycurl.E_OUT_OF_MEMORY, "", 0))

@@ -44,7 +44,7 @@ from airnub_core.sample_site import Reply, SampleSite
 from airnub_core.store.clock import elapsed
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.partials import Partials
-from airnub_core.store.staging import Staging
+from airnub_core.store.staging_folder import StagingFolder
 
 MIB = 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -54,7 +54,7 @@ NUMBERS = count()
 @asynccontextmanager
 async def requesting(folder, connections=8):
     """Requests that are staged in a folder, and the folder."""
-    with Staging(folder / "staging") as staging:
+    with StagingFolder(folder / "staging") as staging:
         client = Client("tester/1", connections)
         requests = Fetcher(client, staging.folder, Partials(folder / "hidden"))
         try:

@@ -88,22 +88,22 @@ def test_what_cannot_be_asked_for(job, new_transfer, change, kind):
 def test_what_is_known_is_asked_with(job, new_transfer):
     """Headers of the source, and both validators; then the server may answer that nothing changed."""
     transfer = new_transfer(job(URL, headers={"X-Key": " k\n"}, etag='"1"', last_modified="Mon"))
-    assert transfer.asks() == ["X-Key: k", 'If-None-Match: "1"', "If-Modified-Since: Mon"]
-    assert new_transfer(job(URL)).asks() == []
+    assert transfer.header_lines() == ["X-Key: k", 'If-None-Match: "1"', "If-Modified-Since: Mon"]
+    assert new_transfer(job(URL)).header_lines() == []
 
 
 def test_the_headers_of_the_source_stay_with_its_origin(job, new_transfer):
     """They go along within it, not beyond it, and are not picked up on the way back; another attempt has them again."""
     transfer = new_transfer(job(URL, headers={"X-Key": "k"}, etag='"1"'))
-    transfer.send_on(parse_url(URL, "http://example.org/b"), 302)
-    assert transfer.asks()[0] == "X-Key: k"
+    transfer.follow(parse_url(URL, "http://example.org/b"), 302)
+    assert transfer.header_lines()[0] == "X-Key: k"
     for place in ("https://example.org/b", "http://example.org:81/b", "http://other.org/b", "http://example.org/c"):
-        transfer.send_on(parse_url(URL, place), 302)
-        assert transfer.asks() == ['If-None-Match: "1"']
+        transfer.follow(parse_url(URL, place), 302)
+        assert transfer.header_lines() == ['If-None-Match: "1"']
     assert (transfer.redirects, transfer.target.url, transfer.host) == (5, "http://example.org/c", "example.org:80")
-    transfer.back_to_start()
+    transfer.reset()
     assert (transfer.redirects, transfer.target.url) == (0, URL)
-    assert transfer.asks()[0] == "X-Key: k"
+    assert transfer.header_lines()[0] == "X-Key: k"
 
 
 def test_a_part_has_no_other_validator_than_its_own(job, file_sink, note, new_transfer):
@@ -114,6 +114,6 @@ def test_a_part_has_no_other_validator_than_its_own(job, file_sink, note, new_tr
     body.note(note)
     transfer.body = body
     assert transfer.part == note
-    assert transfer.asks() == ["X-Key: k", "Range: bytes=100000-", f"If-Range: {note.etag}"]
+    assert transfer.header_lines() == ["X-Key: k", "Range: bytes=100000-", f"If-Range: {note.etag}"]
     assert not may_be_unmodified(transfer)
     file_sink.discard(body)

@@ -46,7 +46,7 @@ def streaming(work):
     async def main():
         client, ends = FakeClient(), []
         sink = StreamSink(client, EventLoop(), lambda: ends.append("end"))
-        sink.transfer = SimpleNamespace(last=None, last_content=b"", is_truncated=False)
+        sink.transfer = SimpleNamespace(last=None, is_truncated=False)
         return await work(sink, client, ends)
 
     return asyncio.run(main())
@@ -174,8 +174,8 @@ def test_an_error_of_the_server_is_an_answer():
     """With the beginning of its body."""
 
     async def work(sink, _client, _ends):
-        last = answered(requested(URL), status=503)
-        transfer = SimpleNamespace(last=last, last_content=b"busy", is_truncated=True)
+        last = answered(requested(URL), status=503)._replace(content=b"busy")
+        transfer = SimpleNamespace(last=last, is_truncated=True)
         sink.failed(transfer, HttpStatusError(URL, 503))
         assert await sink.head is last
         assert (await all_of(sink), sink.is_truncated) == (([b"busy"], None), True)

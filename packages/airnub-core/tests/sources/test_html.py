@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airnub_core.errors import PageError
+from airnub_core.sources import html
 from airnub_core.sources.html import (
     MAX_DEPTH,
     MAX_TITLE,
@@ -281,17 +282,18 @@ def test_what_is_no_selector_is_refused(selector):
 PAGE = '<base href="/x/"><a href="ä?ö">größe</a><a href=b></a><a href="javascript:x">'.encode("latin-1")
 
 
-def read(content, selector="a", **limits):
+def read(content, selector="a"):
     """The links of a page."""
-    return asyncio.run(links_on_any_page(URL, content, "text/html; charset=latin-1", selector, **limits))
+    return asyncio.run(links_on_any_page(URL, content, "text/html; charset=latin-1", selector))
 
 
 @pytest.mark.parametrize("small", [0, 10**6])
-def test_a_page_is_read_here_or_there_alike(small):
+def test_a_page_is_read_here_or_there_alike(small, monkeypatch):
     """URLs, titles and errors."""
-    assert read(PAGE, small=small) == links_on_page(URL, PAGE, "text/html; charset=latin-1", "a")
+    monkeypatch.setattr(html, "SMALL", small)
+    assert read(PAGE) == links_on_page(URL, PAGE, "text/html; charset=latin-1", "a")
     with pytest.raises(PageError) as error:
-        read(PAGE, "b", small=small)
+        read(PAGE, "b")
     assert error.value == PageError(URL, "expected links that match 'b', found none among the 3 of the page")
 
 
@@ -308,12 +310,13 @@ def _is_child(path):
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="processes are looked up in /proc")
-def test_a_page_that_takes_a_parser_for_ever_is_an_error():
+def test_a_page_that_takes_a_parser_for_ever_is_an_error(monkeypatch):
     """Its process is ended, and nobody waits for it."""
+    monkeypatch.setattr(html, "LONGEST", 0.5)
     before = children()
     endless = b"<a href=y " + b" ".join(b"a%d=1" % number for number in range(500_000)) + b">z</a>"
     with pytest.raises(PageError, match=r"expected a page that is parsed within 0\.5 s, found one that takes longer"):
-        read(endless, longest=0.5)
+        read(endless)
     assert children() == before
 
 

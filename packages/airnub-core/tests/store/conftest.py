@@ -12,7 +12,7 @@ from airnub_core.store import durability
 from airnub_core.store.clock import timestamp
 from airnub_core.store.manifest import Manifest, url_digest
 from airnub_core.store.stager import Stager
-from airnub_core.store.staging import Staging
+from airnub_core.store.staging_folder import StagingFolder
 from airnub_core.store.write_ahead_log import WriteAheadLog
 
 
@@ -42,7 +42,7 @@ def listed(monkeypatch):
 @pytest.fixture
 def staging(tmp_path):
     """A staging folder of this process, in the store in `tmp_path`."""
-    with Staging(tmp_path / ".airnub" / "staging") as own:
+    with StagingFolder(tmp_path / ".airnub" / "staging") as own:
         yield own
 
 

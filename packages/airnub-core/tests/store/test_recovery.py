@@ -17,7 +17,7 @@ from airnub_core.store.layout import Staged
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.partials import WORTH_RESUMING, Partials, ResumeInfo, write_resume_info
 from airnub_core.store.recovery import read_intent_logs, recover, write_intent_log
-from airnub_core.store.staging import Staging
+from airnub_core.store.staging_folder import StagingFolder
 from airnub_core.store.write_ahead_log import logs_in
 
 URL = "http://h/a"
@@ -33,7 +33,7 @@ def store(tmp_path):
 @pytest.fixture
 def staging(tmp_path):
     """The staging folder of a process that has died."""
-    with Staging(tmp_path / ".airnub" / "staging") as dead:
+    with StagingFolder(tmp_path / ".airnub" / "staging") as dead:
         dead.abandon()
     return dead
 

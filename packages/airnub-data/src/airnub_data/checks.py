@@ -24,10 +24,9 @@ from typing import Any, Literal, NamedTuple, get_args
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
-from airnub_core.contracts.limits import Within, within_text
+from airnub_core.contracts.limits import Growth, Tolerance, Within, tolerates, within_text
 from airnub_core.errors import DatasetError
 from airnub_core.outcome import OnFail
-from airnub_core.tolerance import Growth, Tolerance, tolerates
 from airnub_data.columns import Schema, stored_type
 
 Over = Literal["table", "touched"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
+from airnub_core.contracts.limits import Tolerance, tolerates
 from airnub_core.errors import DatasetError
 from airnub_core.outcome import Violation
-from airnub_core.tolerance import Tolerance, tolerates
 
 _NAMED_RULES = 3
 """Maximum number of violated rules in an error message; the attribute `violations` has all of them."""

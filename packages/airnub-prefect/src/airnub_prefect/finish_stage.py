@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from prefect import get_run_logger
 
 from airnub_core import Report, Status
+from airnub_core.contracts.limits import tolerates
 from airnub_core.outcome import NEW
-from airnub_core.tolerance import tolerates
 from airnub_prefect.artifacts import artifact_key, cell, code, publish_items, publish_markdown
 from airnub_prefect.errors import NAMED_FAILURES, StageFailedError
 from airnub_prefect.events import IngestionEnded, emit_ingestion_ended

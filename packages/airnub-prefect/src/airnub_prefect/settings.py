@@ -16,10 +16,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from airnub_common import redact_text
 from airnub_core import ApiSource, FileSource, NetworkSettings
-from airnub_core.contracts.limits import DatasetLimits
+from airnub_core.contracts.limits import DatasetLimits, Tolerance
 from airnub_core.sources.base import Source
 from airnub_core.strict_model import StrictModel
-from airnub_core.tolerance import Tolerance
 from airnub_prefect.errors import ConfigurationError
 from airnub_prefect.moved import MOVED
 from airnub_prefect.paths import checkout, variable_of, yaml_name_of

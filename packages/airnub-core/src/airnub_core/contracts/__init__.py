@@ -2,6 +2,6 @@
 
 contract      model of a contract file, and schema that a department's code publishes
 checks        checks and value constraints, and whether one guarantee is looser than another
-limits        settings of a processing stage for one dataset
+limits        limits in settings: tolerances, ages and retention; those of one dataset
 field_types   names of types, parsed and formatted
 """

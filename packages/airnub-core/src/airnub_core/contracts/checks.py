@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AllowInfNan, Field, StrictFloat, StrictInt, model_validator
 
-from airnub_core.contracts.limits import Within
+from airnub_core.contracts.limits import Growth, Tolerance, Within, allows_no_more
 from airnub_core.outcome import OnFail
 from airnub_core.strict_model import StrictModel
-from airnub_core.tolerance import Growth, Tolerance, allows_no_more
 
 Text = Annotated[str, Field(min_length=1)]
 Number = StrictInt | Annotated[StrictFloat, AllowInfNan(False)]

@@ -1,19 +1,67 @@
-"""Dataset limits: settings of a processing stage that override the limits of a dataset's declaration."""
+"""Limits in settings: tolerances, ages and retention, and the settings that override the limits of one dataset."""
 
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from airnub_core.outcome import OnFail
 from airnub_core.strict_model import StrictModel
-from airnub_core.tolerance import Tolerance
 
 SHORTEST_RETENTION = timedelta(days=1)
 """Maximum duration of a run: younger files may belong to a run that has not committed yet and are not orphans."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+
+
+def _share(text: str) -> str:
+    match = _SHARE.fullmatch(text)
+    if match is None or Decimal(match.group(1)) > 100:
+        raise ValueError("expected a number, or a share such as '5%'")
+    return text
+
+
+def _growth(text: str) -> str:
+    if _SHARE.fullmatch(text) is None:
+        raise ValueError("expected a number, or a share such as '150%'")
+    return text
+
+
+Tolerance = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_share)]
+"""How many items of a run, or rows of a dataset, may fail: a number, or a share such as `5%`."""
+Growth = Annotated[int, Field(ge=0, le=2**63 - 1)] | Annotated[str, AfterValidator(_growth)]
+"""How many rows a dataset may gain: a number, or a share, which may exceed 100 %."""
+
+
+def tolerates(tolerance: int | str, failed: int, items: int) -> bool:
+    """Whether `failed` of so many `items` is within the tolerance."""
+    if isinstance(tolerance, int):
+        return failed <= tolerance
+    return failed * 100 <= items * _percent(tolerance)
+
+
+def allows_no_more(found: int | str | None, wanted: int | str) -> bool:
+    """Whether `found` is at least as strict as `wanted`; `None` tolerates everything.
+
+    >>> allows_no_more("5%", "10%"), allows_no_more(200, 100), allows_no_more(5, "10%")
+    (True, False, False)
+
+    A number and a share cannot be compared.
+    """
+    if isinstance(found, int) and isinstance(wanted, int):
+        return found <= wanted
+    if not isinstance(found, str) or not isinstance(wanted, str):
+        return False
+    return _percent(found) <= _percent(wanted)
+
+
+def _percent(share: str) -> Decimal:
+    match = _SHARE.fullmatch(share)
+    assert match is not None, "validated when it was read"
+    return Decimal(match.group(1))
 
 
 def _duration(units: str, expected: str) -> Callable[[Any], Any]:

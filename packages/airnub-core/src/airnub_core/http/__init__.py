@@ -7,7 +7,7 @@
 | trusted certificates; proxies | `tls`; `proxies` |
 | redirects, and which headers and body they keep; cookies | `redirects`; `cookies` |
 | limits of size, time and memory; of connections and rate | `limits`; `rate_limit` |
-| retries and backoff; errors of libcurl | `retry`; `curl_handle` |
+| retries and backoff; errors of libcurl | `retry`; `curl_errors` |
 | validators that are sent, and what a 304 means | `conditional` |
 | headers, credentials among them; Content-Encoding | `headers`, `redirects`; `encoding` |
 | robots.txt | `robots` |

@@ -13,59 +13,43 @@ from airnub_core.store.partials import WORTH_RESUMING, ResumeInfo
 
 
 class Writer(Protocol):
-    """Appends chunks of a body and counts their bytes."""
+    """Appends chunks of a decoded body and counts their bytes."""
 
     @property
     def size(self) -> int:
         """Number of bytes written so far."""
-        ...
 
     def write(self, piece: bytes) -> None:
-        """Append a chunk."""
-        ...
+        """Append a chunk.
+
+        Raises:
+            OSError: the chunk cannot be written to disk.
+        """
 
 
-class Body(Protocol):
+class Body(Writer, Protocol):
     """The decoded body of one response, written while it is received; called from the client's thread."""
-
-    @property
-    def size(self) -> int:
-        """Number of bytes written so far."""
-        ...
 
     @property
     def is_full(self) -> bool:
         """Whether the transfer must pause until the reader has consumed part of the body."""
-        ...
 
     @property
     def takes_note(self) -> bool:
         """Whether the body still needs resume information (`note`)."""
-        ...
 
     resumable: ResumeInfo | None
     """The resume information; `None` if the body cannot be resumed."""
 
     def note(self, note: ResumeInfo) -> None:
         """Set the information that a range request needs to resume the body."""
-        ...
 
     @property
     def straight(self) -> Writer | None:
         """The writer for further chunks that need no decoding, only a size check; `None` if there is none."""
-        ...
-
-    def write(self, piece: bytes) -> None:
-        """Append a chunk of the decoded body.
-
-        Raises:
-            OSError: the chunk cannot be written to disk.
-        """
-        ...
 
     def keep(self) -> bool:
         """Keep the incomplete body of an interrupted transfer; return whether a range request can resume it."""
-        ...
 
 
 class Sink(Protocol):
@@ -81,35 +65,24 @@ class Sink(Protocol):
     @property
     def can_restart(self) -> bool:
         """Whether a retry may start with a new body."""
-        ...
 
     def body(self, response: Callable[[], Response], /) -> Body:
-        """Create an empty body for a response.
-
-        Args:
-            response: returns the status and headers received so far.
-        """
-        ...
+        """Create an empty body for a response; `response` returns the status and headers received so far."""
 
     def whole(self, received: Response, body: Body, /) -> None:
         """Handle a complete response; `received` does not contain the body."""
-        ...
 
     def not_modified(self, received: Response, /) -> None:
         """Handle a 304 response."""
-        ...
 
     def failed(self, transfer: Transfer, error: IngestError) -> None:
         """Handle a failed request (`ItemError`), or a store that cannot be written (`StoreError`)."""
-        ...
 
     def park(self, body: Body, /) -> None:
         """Keep an incomplete body for the next run if it is large enough to be resumed."""
-        ...
 
     def discard(self, body: Body, /) -> None:
         """Delete an incomplete body."""
-        ...
 
 
 class NotedBody:

@@ -32,12 +32,7 @@ class Client(Loop):
     """Sends requests in its own loop thread, which ends with `close`; methods above the line are thread-safe."""
 
     def __init__(self, user_agent: str, connections: int) -> None:
-        """Start the loop.
-
-        Args:
-            user_agent: value of the User-Agent header.
-            connections: most connections in all.
-        """
+        """Start the loop."""
         self.connections = min(connections, connections_for_open_files())
         """Most concurrent connections in all."""
         super().__init__(self.connections)
@@ -88,9 +83,9 @@ class Client(Loop):
         for transfer, handle in [entry for entry in self._active.items() if is_given_up(entry[0])]:
             self.multi.remove_handle(handle.curl)
             del self._active[transfer]
-            handle.answer.give_up(for_good=for_good)
+            handle.reader.give_up(for_good=for_good)
             handle.keep_cookies(transfer)
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             self._drop(transfer, for_good=for_good)
 
     def _drop(self, transfer: Transfer, *, for_good: bool) -> None:
@@ -126,7 +121,7 @@ class Client(Loop):
                 if not transfer.redirects:
                     transfer.attempts += 1
                     transfer.started = now
-                self._ask(self._idle.pop() if self._idle else self._new_handle(), transfer)
+                self._send(self._idle.pop() if self._idle else self._new_handle(), transfer)
         return self._scheduler.wait(now)
 
     def _new_handle(self) -> CurlHandle:
@@ -134,12 +129,12 @@ class Client(Loop):
         self._handles[handle.curl] = handle
         return handle
 
-    def _ask(self, handle: CurlHandle, transfer: Transfer) -> None:
+    def _send(self, handle: CurlHandle, transfer: Transfer) -> None:
         transfer.sent = elapsed()
         try:
             handle.start(transfer)
         except ItemError as error:
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             self._fail(transfer, error)
             return
         handle.last_seen = monotonic()
@@ -150,7 +145,7 @@ class Client(Loop):
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
         """Handle the end of a request: follow its redirect, deliver its result, or retry it."""
         handle = self._handles[curl]
-        transfer, answer = handle.transfer, handle.answer
+        transfer, reader = handle.transfer, handle.reader
         self.multi.remove_handle(curl)
         del self._active[transfer]
         try:
@@ -159,53 +154,52 @@ class Client(Loop):
                 limit = transfer.limits.max_redirects
                 if transfer.redirects == limit:
                     raise TooManyRedirectsError(transfer.url, limit)
-                self._send_on(handle, transfer, target, answer.status)
+                self._follow(handle, transfer, target, reader.status)
         except UnfitPartError as error:
-            self._afresh(handle, transfer, error)
+            self._restart(handle, transfer, error)
         except ItemError as error:
             if isinstance(error, HttpStatusError) and transfer.sink.takes_all:
-                transfer.last = answer.response()
-                transfer.last_content = answer.content_of_error()
-                transfer.is_truncated = answer.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
-            self._over(handle, transfer)
+                transfer.last = reader.response()._replace(content=reader.content_of_error())
+                transfer.is_truncated = reader.is_unwanted or code == pycurl.E_FILESIZE_EXCEEDED
+            self._release(handle, transfer)
             self._fail(transfer, error)
         except IngestError as error:
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             transfer.sink.failed(transfer, error)
         else:
             if target is None:
-                if answer.body is not None:
-                    transfer.sink.whole(answer.response(), answer.body)
+                if reader.body is not None:
+                    transfer.sink.whole(reader.response(), reader.body)
                 else:
-                    self._drop_body(transfer)
-                    transfer.sink.not_modified(answer.response())
-                self._over(handle, transfer)
+                    self._drop(transfer, for_good=True)
+                    transfer.sink.not_modified(reader.response())
+                self._release(handle, transfer)
 
-    def _send_on(self, handle: CurlHandle, transfer: Transfer, target: Url, status: int) -> None:
+    def _follow(self, handle: CurlHandle, transfer: Transfer, target: Url, status: int) -> None:
         """Follow a redirect: at once on the same host without a rate limit, else first in the target host's queue."""
         is_same = (target.host, target.port) == (transfer.target.host, transfer.target.port)
         if is_same and transfer.per_second is None:
-            transfer.send_on(target, status)
-            self._ask(handle, transfer)
+            transfer.follow(target, status)
+            self._send(handle, transfer)
         else:
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             try:
-                transfer.send_on(target, status)
+                transfer.follow(target, status)
             except ItemError as error:
                 self._fail(transfer, error)
                 return
             self._scheduler.add_first(transfer)
 
-    def _afresh(self, handle: CurlHandle, transfer: Transfer, error: ItemError) -> None:
+    def _restart(self, handle: CurlHandle, transfer: Transfer, error: ItemError) -> None:
         if transfer.body is None or not transfer.sink.can_restart:
-            self._over(handle, transfer)
+            self._release(handle, transfer)
             self._fail(transfer, error)
             return
-        self._drop_body(transfer)
-        self._ask(handle, transfer)
+        self._drop(transfer, for_good=True)
+        self._send(handle, transfer)
 
-    def _over(self, handle: CurlHandle, transfer: Transfer) -> None:
-        del handle.answer, handle.transfer
+    def _release(self, handle: CurlHandle, transfer: Transfer) -> None:
+        del handle.reader, handle.transfer
         self._idle.append(handle)
         self._scheduler.ended(transfer)
 
@@ -213,21 +207,14 @@ class Client(Loop):
         error.attempts = transfer.attempts
         can_repeat = transfer.body is not None or transfer.sink.can_restart
         if is_retryable(error) and transfer.attempts < transfer.most_attempts and can_repeat:
-            transfer.back_to_start()
+            transfer.reset()
             self._scheduler.add_later(transfer, monotonic() + wait_after(error, transfer.attempts))
             return
-        if transfer.body is not None and is_retryable(error) and transfer.sink.parks:
+        is_parked = transfer.sink.parks and is_retryable(error)
+        if is_parked and transfer.body is not None:
             error.kept = transfer.body.size
-            transfer.sink.park(transfer.body)
-            transfer.body = None
-        else:
-            self._drop_body(transfer)
+        self._drop(transfer, for_good=not is_parked)
         transfer.sink.failed(transfer, error)
-
-    def _drop_body(self, transfer: Transfer) -> None:
-        if transfer.body is not None:
-            transfer.sink.discard(transfer.body)
-            transfer.body = None
 
     def look(self, now: float) -> float:
         """Check all running requests: stop those that stall, and those whose headers already decide the outcome.

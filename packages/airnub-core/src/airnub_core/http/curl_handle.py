@@ -1,9 +1,5 @@
-"""Curl handle: send one request with a reusable libcurl handle, within the limits of its source.
+"""Curl handle: send one request with a reusable libcurl handle, within the limits of its source."""
 
-`error_of` maps libcurl's error codes (https://curl.se/libcurl/c/libcurl-errors.html) to the engine's errors.
-"""
-
-import os
 import socket
 from time import monotonic
 from typing import Any
@@ -11,20 +7,17 @@ from typing import Any
 import pycurl
 
 from airnub_core.errors import (
-    ConnectionFailedError,
     ContentEncodingError,
     IngestError,
     ItemError,
-    ProtocolError,
-    RefusedUrlError,
     StoreError,
-    TlsError,
     TooLargeError,
     TransferTimeoutError,
 )
 from airnub_core.http.cookies import Cookies
+from airnub_core.http.curl_errors import error_of
 from airnub_core.http.limits import MAX_UNWANTED
-from airnub_core.http.proxies import ProxyFor, proxies_of_environment
+from airnub_core.http.proxies import ProxyFor
 from airnub_core.http.request import IDEMPOTENT, Transfer
 from airnub_core.http.response import ResponseReader
 from airnub_core.http.ssrf import may_connect, refusal, refused_host
@@ -39,58 +32,28 @@ _CLOCK = 0.01
 _STOP = 0
 """Return value of the write callback that aborts the transfer."""
 _HEADERS_OF_ALL = ["Accept-Encoding: identity"]
-_TLS = {
-    pycurl.E_PEER_FAILED_VERIFICATION,
-    pycurl.E_SSL_CACERT_BADFILE,
-    pycurl.E_SSL_CERTPROBLEM,
-    pycurl.E_SSL_CIPHER,
-    pycurl.E_SSL_CONNECT_ERROR,
-    pycurl.E_SSL_ISSUER_ERROR,
-    pycurl.E_SSL_PINNEDPUBKEYNOTMATCH,
-    pycurl.E_SSL_INVALIDCERTSTATUS,
-}
-_CONNECTION = {
-    pycurl.E_COULDNT_RESOLVE_PROXY,
-    pycurl.E_COULDNT_RESOLVE_HOST,
-    pycurl.E_COULDNT_CONNECT,
-    pycurl.E_GOT_NOTHING,
-    pycurl.E_SEND_ERROR,
-    pycurl.E_RECV_ERROR,
-}
-# A connection that is lost during the handshake is no certificate error.
-_CUT_HANDSHAKE = ("reset by peer", "unexpected eof", "connection closed", "syscall", "errno")
-# If the server closes a kept connection without a response, libcurl connects again, five times; a new connection that
-# ends so is an "Empty reply from server". It depends on timing which of the two happens, so both have that message.
-_LOST_OFTEN = "connection died, tried "
-_BROKEN_RULES = ("chunk", "hexadecimal", "invalid", "malformed", "too large")
 
 
 class CurlHandle:
     """A reusable libcurl handle with its callbacks; `start` gives it to a transfer, until the client takes it back."""
 
-    def __init__(self, user_agent: str, proxy_for: ProxyFor | None = None) -> None:
-        """Create a handle.
-
-        Args:
-            user_agent: value of the User-Agent header.
-            proxy_for: returns the proxy for a scheme and a host; `None` reads the environment now.
-        """
+    def __init__(self, user_agent: str, proxy_for: ProxyFor) -> None:
         self.transfer: Transfer
         """The current transfer; absent while the handle is idle."""
-        self.answer: ResponseReader
-        """The response of the current transfer; absent while the handle is idle."""
+        self.reader: ResponseReader
+        """The reader of its response; absent while the handle is idle."""
         self.last_seen = 0.0
         """Time at which the last bytes were received, by the monotonic clock."""
         self.last_progress = 0
         self.is_paused = False
-        """Whether the download is paused until the reader has consumed part of the body."""
+        """Whether the download is paused until part of the body has been consumed."""
         self.waits_for_content = False
         """Whether the upload is paused until more of the request body is available."""
         self._sent = 0
         self._cookies: list[bytes] = []
         self._is_plain = True
         """Whether the handle is configured for a GET without a body."""
-        self._proxy_for = proxy_for or proxies_of_environment()
+        self._proxy_for = proxy_for
         self._proxied = False
         self._lines: list[bytes] = []
         self._stopped: IngestError | None = None
@@ -129,7 +92,7 @@ class CurlHandle:
         self._stopped = self._refused = None
         self.is_paused = self.waits_for_content = False
         self._sent = 0
-        self.answer = ResponseReader(transfer, self._lines)
+        self.reader = ResponseReader(transfer, self._lines)
         proxy, allowed = self._proxy_for(target.scheme, target.host), limits.allow_private_hosts
         if (refused := refused_host(target.host, allowed, is_resolved_here=proxy is None)) is not None:
             raise refusal(transfer.url, target.host, refused, allowed)
@@ -141,10 +104,10 @@ class CurlHandle:
         left = limits.total_timeout - (monotonic() - transfer.started)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(limits.connect_timeout * 1000)))
         curl.setopt(pycurl.TIMEOUT_MS, max(1, round(left * 1000)))
-        # If bodies of errors are wanted too, libcurl cannot tell which body the limit applies to.
+        # If bodies of errors are wanted too, libcurl cannot know which body the limit applies to.
         is_counted_here = transfer.sink.cuts or transfer.sink.takes_all
         curl.setopt(pycurl.MAXFILESIZE_LARGE, 0 if is_counted_here else max(limits.max_bytes, MAX_UNWANTED))
-        more = transfer.asks()
+        more = transfer.header_lines()
         if transfer.content is not None:
             more.append("Expect:")  # otherwise libcurl waits a second for servers that do not support it
         has_encoding = transfer.headers and "accept-encoding" in map(str.lower, transfer.headers)
@@ -178,7 +141,7 @@ class CurlHandle:
     @property
     def progress(self) -> int:
         """A counter that increases whenever bytes are received or sent."""
-        return len(self._lines) + self._sent + self.answer.received
+        return len(self._lines) + self._sent + self.reader.received
 
     @property
     def connected(self) -> bool:
@@ -190,31 +153,27 @@ class CurlHandle:
         self._stopped = error
 
     def end(self, code: int, message: str) -> Url | None:
-        """Finish the transfer, and return the target of a redirect, or `None` for a final response.
-
-        Args:
-            code: libcurl's error code, 0 for success.
-            message: libcurl's error message.
+        """Finish a transfer that ended with a code of libcurl, 0 for success; return the target of a redirect, if any.
 
         Raises:
             ItemError: the transfer failed; its body can be resumed if it has resume information.
             StoreError: the body could not be written.
         """
-        answer = self.answer
-        self.keep_cookies(answer.transfer)
+        reader = self.reader
+        self.keep_cookies(reader.transfer)
         try:
             # When the connection was established, at once for a reused one. Not PRETRANSFER_TIME: libcurl takes it
             # after sending the request, when the server may have responded already.
             connected = max(self.curl.getinfo(pycurl.CONNECT_TIME), self.curl.getinfo(pycurl.APPCONNECT_TIME))
-            answer.sent_at = timestamp(answer.transfer.request.clock + answer.transfer.sent + connected)
-            if not answer.status and self._stopped is None and answer.has_headers:
-                answer.begin()
-            error = self._stopped if self._stopped is not None or not code else self._failure(answer, code, message)
+            reader.sent_at = timestamp(reader.transfer.request.clock + reader.transfer.sent + connected)
+            if not reader.status and self._stopped is None and reader.has_headers:
+                reader.begin()
+            error = self._stopped if self._stopped is not None or not code else self._failure(reader, code, message)
             if error is None:
-                return answer.end()
+                return reader.end()
             raise error
         except IngestError as error:
-            answer.give_up(for_good=isinstance(error, TooLargeError | ContentEncodingError | StoreError))
+            reader.give_up(for_good=isinstance(error, TooLargeError | ContentEncodingError | StoreError))
             raise
 
     def keep_cookies(self, transfer: Transfer) -> None:
@@ -229,20 +188,20 @@ class CurlHandle:
 
     def _take(self, piece: bytes) -> int | None:
         """Write callback of libcurl: receive a chunk of the response body."""
-        answer = self.answer
-        if answer.body is not None and answer.body.is_full:
+        reader = self.reader
+        if reader.body is not None and reader.body.is_full:
             self.is_paused = True
             return pycurl.WRITEFUNC_PAUSE
         try:
-            answer.take(piece)
+            reader.take(piece)
         except IngestError as error:
             self._stopped = error
             return _STOP
         except OSError as error:
             self._stopped = StoreError.of(error, "the store")
             return _STOP
-        if answer.body is None or answer.is_cut:
-            return _STOP if answer.is_unwanted else None
+        if reader.body is None or reader.is_truncated:
+            return _STOP if reader.is_unwanted else None
         return None
 
     def _read(self, most: int) -> bytes | int:
@@ -273,9 +232,9 @@ class CurlHandle:
         Raises:
             ItemError: as `ResponseReader.begin`.
         """
-        answer = self.answer
-        if not answer.status and not self._proxied and self._lines and answer.has_headers:
-            answer.begin()
+        reader = self.reader
+        if not reader.status and not self._proxied and self._lines and reader.has_headers:
+            reader.begin()
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         """Open-socket callback of libcurl: check the address to which the connection is really made."""
@@ -296,46 +255,20 @@ class CurlHandle:
         self._refused = peer
         return int(pycurl.PREREQFUNC_ABORT)
 
-    def _failure(self, answer: ResponseReader, code: int, message: str) -> ItemError | None:
+    def _failure(self, reader: ResponseReader, code: int, message: str) -> ItemError | None:
         """Return the engine's error for libcurl's; `None` if the transfer was ended since the response is complete."""
-        transfer, limits = answer.transfer, answer.transfer.limits
+        transfer, limits = reader.transfer, reader.transfer.limits
         if self._refused is not None:
             return refusal(transfer.url, transfer.target.host, self._refused, limits.allow_private_hosts)
-        if answer.is_unwanted:
+        if reader.is_unwanted:
             return None
         if code == pycurl.E_FILESIZE_EXCEEDED:
-            return None if answer.is_error else TooLargeError(transfer.url, limits.max_bytes)
+            return None if reader.is_error else TooLargeError(transfer.url, limits.max_bytes)
         if code == pycurl.E_OPERATION_TIMEDOUT:
             if monotonic() - transfer.started < limits.total_timeout - _CLOCK:
                 return TransferTimeoutError(transfer.url, "connect_timeout", limits.connect_timeout)
             return TransferTimeoutError(transfer.url, "total_timeout", limits.total_timeout)
-        return error_of(answer, code, message, self.curl.getinfo(pycurl.OS_ERRNO))
-
-
-def error_of(answer: ResponseReader, code: int, message: str, os_errno: int) -> ItemError:
-    """Return the error of a transfer that libcurl ended. The caller distinguishes the time limits.
-
-    Args:
-        answer: the response so far.
-        code: libcurl's error code.
-        message: libcurl's error message.
-        os_errno: errno of the connection, 0 for none.
-    """
-    url, words = answer.transfer.url, message.lower()
-    if code == pycurl.E_URL_MALFORMAT:
-        return RefusedUrlError(url, f"one that cannot be read ({message})")
-    if code in _TLS:
-        if code == pycurl.E_SSL_CONNECT_ERROR and any(word in words for word in _CUT_HANDSHAKE):
-            return ConnectionFailedError(url, message)
-        return TlsError(url, message)
-    if words.startswith(_LOST_OFTEN):
-        return ConnectionFailedError(url, "Empty reply from server")
-    broke_a_rule = any(word in words for word in _BROKEN_RULES)
-    if code == pycurl.E_PARTIAL_FILE or (code == pycurl.E_RECV_ERROR and answer.status and not broke_a_rule):
-        return answer.cut()
-    if code in _CONNECTION and not broke_a_rule:
-        return ConnectionFailedError(url, os.strerror(os_errno) if os_errno else message)
-    return ProtocolError(url, message or f"libcurl's error {code}")
+        return error_of(reader, code, message, self.curl.getinfo(pycurl.OS_ERRNO))
 
 
 class _Socket(socket.socket):

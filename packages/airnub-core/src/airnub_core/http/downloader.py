@@ -113,7 +113,7 @@ class Downloader:
             self._client.close()
         self._file_sink.wait()
         if self._results:
-            self._tell(list(self._results))
+            self._deliver(list(self._results))
         self._file_sink.close()
         if error is not None:
             raise error
@@ -128,7 +128,7 @@ class Downloader:
         waiting = len(self._results)
         if waiting >= PACKET or (waiting and (self._client.is_idle or now - self._last_packet >= _PACKET_EVERY)):
             self._last_packet = now
-            self._tell([self._results.popleft() for _ in range(waiting)])
+            self._deliver([self._results.popleft() for _ in range(waiting)])
         if (self._stopping or (self._closed and not self._file_sink.open)) and not self._preparing:
             self._client.unwatch(self)
             self._end()
@@ -185,7 +185,7 @@ class Downloader:
             elif body is not None:  # a partial file of an earlier run, which was taken to be resumed
                 self._file_sink.park(body)
 
-    def _tell(self, results: list[Result]) -> None:
+    def _deliver(self, results: list[Result]) -> None:
         try:
             self._file_sink.flush()
         except StoreError as error:

@@ -33,7 +33,6 @@ class Decoder(Protocol):
         Raises:
             DecodingError: the chunk does not match the encoding.
         """
-        ...
 
     def end(self) -> None:
         """Check that the stream is complete; called after the last chunk.
@@ -41,7 +40,6 @@ class Decoder(Protocol):
         Raises:
             DecodingError: the stream is truncated.
         """
-        ...
 
 
 def decoder_of(content_encoding: str, path: str = "") -> Decoder | None:

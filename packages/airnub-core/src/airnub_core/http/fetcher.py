@@ -18,7 +18,6 @@ from airnub_core.http.file_sink import FileBody, FileSink
 from airnub_core.http.large_file import Buffers
 from airnub_core.http.limits import SINGLE_BUFFERS
 from airnub_core.http.request import Request, Response, Transfer
-from airnub_core.store.layout import Staged
 from airnub_core.store.partials import Partials, key_of
 from airnub_core.store.stager import Stager
 
@@ -55,13 +54,7 @@ class Fetcher:
     """Fetches single URLs for one engine; belongs to the event loop in which it is created."""
 
     def __init__(self, client: Client, staging: Path, partials: Partials) -> None:
-        """Create a fetcher.
-
-        Args:
-            client: sends the requests.
-            staging: absolute path of the folder in which bodies to be stored are staged.
-            partials: the partial files of the store.
-        """
+        """Create a fetcher; `staging` is the absolute path of the folder in which bodies to be stored are staged."""
         self._client = client
         self._staging, self._partials = staging, partials
         self.event_loop = EventLoop()
@@ -74,10 +67,7 @@ class Fetcher:
         client.watch(self)
 
     async def fetch(self, request: Request) -> Response:
-        """Send a request, and stage its response body like a file.
-
-        Returns:
-            The response with all its headers.
+        """Send a request, and stage its response body like a file; return the response with all its headers.
 
         Raises:
             ItemError: the request failed; `error.attempts` is the number of attempts.
@@ -85,28 +75,20 @@ class Fetcher:
         """
         _, file_sink = self._open()
         body = await self._parked(request, file_sink) if self._partial_keys else None
-        return await self._ask(request, file_sink, body)
+        return await self._send(request, file_sink, body)
 
     async def peek(self, request: Request, *, cuts: bool = False) -> Response:
-        """Send a request, and return its response with the body in memory.
-
-        Args:
-            request: the request.
-            cuts: whether a body larger than `max_bytes` is truncated instead of failing the request.
+        """Send a request, and return its response with the body in memory; with `cuts` it is truncated to `max_bytes`.
 
         Raises:
             ItemError: the request failed; `error.attempts` is the number of attempts.
         """
-        return await self._ask(request, _MemorySink(self.report, cuts=cuts))
+        return await self._send(request, _MemorySink(self.report, cuts=cuts))
 
-    def stage(self, content: bytes, received: Response, name: str, derived_from: tuple[str, ...]) -> Staged:
-        """Stage content derived from other responses; the arguments are those of `Stager.stage`.
-
-        Raises:
-            OSError: the disk is full, or the store was removed.
-        """
-        stager, _ = self._open()
-        return stager.stage(content, received, name, derived_from)
+    @property
+    def stager(self) -> Stager:
+        """The stager of bodies of single requests, and of objects derived from them."""
+        return self._open()[0]
 
     def close(self) -> None:
         """Cancel running requests, and remove staged bodies; close the client first."""
@@ -151,7 +133,7 @@ class Fetcher:
         file_sink.resume(request, lambda body: self.event_loop.call(lambda: found(body)))
         return await future
 
-    async def _ask(self, request: Request, sink: Sink, body: Body | None = None) -> Response:
+    async def _send(self, request: Request, sink: Sink, body: Body | None = None) -> Response:
         transfer = Transfer(request, sink)
         transfer.body = body
         # The worker processes that download files share the limits of a host with this client.

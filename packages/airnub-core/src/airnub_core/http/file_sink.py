@@ -27,12 +27,7 @@ class FileBody:
     is_full = False
 
     def __init__(self, new_file: Callable[[], LargeFile], file: LargeFile | None = None) -> None:
-        """Create an empty body, or resume one.
-
-        Args:
-            new_file: creates a file, which is not open yet.
-            file: the partial file to resume.
-        """
+        """Create an empty body, or resume that of a partial file; `new_file` creates a file, which is not open yet."""
         self._new_file = new_file
         self._pieces: list[bytes] = []
         self._small = 0
@@ -102,14 +97,9 @@ class FileSink:
         *,
         has_headers: bool = False,
     ) -> None:
-        """Create a sink.
+        """Create a sink, which closes its stager. Without `has_headers`, responses have only the validators.
 
-        Args:
-            stager: stages complete bodies; closed with the sink.
-            partials: the partial files of the store.
-            buffers: buffers for large files.
-            report: called from any thread with each response, and with errors of a store that cannot be written.
-            has_headers: whether responses have all their headers; otherwise only the validators.
+        Errors of a store that cannot be written are reported like responses, from any thread.
         """
         self.open = 0
         """Number of running requests; increased by callers that need it."""
@@ -144,12 +134,12 @@ class FileSink:
         except OSError as error:
             self._report(StoreError.of(error, self._stager.folder))
         else:
-            self._answer(received, staged)
+            self._report_response(received, staged)
 
     def not_modified(self, received: Response) -> None:
         """Report a 304 response; there is no body to stage."""
         self.open -= 1
-        self._answer(received, None)
+        self._report_response(received, None)
 
     def failed(self, transfer: Transfer, error: IngestError) -> None:
         """Report a failed request, or a store that cannot be written."""
@@ -164,12 +154,7 @@ class FileSink:
         return LargeFile(self._stager.new_folder(), self._threads.next(), self._buffers)
 
     def resume(self, request: Request, on_ready: Callable[[FileBody | None], None]) -> None:
-        """Look up the partial file of a URL in an I/O thread.
-
-        Args:
-            request: the request for the URL.
-            on_ready: called from the I/O thread with the body to resume, or `None` if there is none.
-        """
+        """Look up the partial file of a URL in an I/O thread; it calls `on_ready` with the body to resume, if any."""
         file = self.large_file()
         self._threads.next()[0].put(self._look_for, file, request, on_ready)
 
@@ -203,7 +188,7 @@ class FileSink:
         self.wait()
         self._stager.close()
 
-    def _answer(self, received: Response, staged: Staged | None) -> None:
+    def _report_response(self, received: Response, staged: Staged | None) -> None:
         request, attempts, _, status, final_url, headers, sent_at, *_ = received
         if not self._has_headers:
             # A loop, since a comprehension costs a call per file.
@@ -221,7 +206,7 @@ class FileSink:
         except OSError as error:
             self._report(StoreError.of(error, self._stager.folder))
         else:
-            self._answer(received, staged)
+            self._report_response(received, staged)
         self._done += 1
 
     def _look_for(self, file: LargeFile, request: Request, on_ready: Callable[[FileBody | None], None]) -> None:

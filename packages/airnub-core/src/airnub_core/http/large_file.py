@@ -110,10 +110,7 @@ class LargeFile:
             self._handle = os.open(f"{self.folder}/{BODY}", flags & ~os.O_EXCL, 0o666)
 
     def reopen(self, note: ResumeInfo) -> bool:
-        """Open a partial file of an earlier run, hash it, and truncate it to the last checkpoint.
-
-        Returns:
-            Whether its bytes match the digest of the checkpoint.
+        """Open a partial file, truncate it to its last checkpoint, and return whether the bytes match its digest.
 
         Raises:
             OSError: the file cannot be read or written.
@@ -168,11 +165,7 @@ class LargeFile:
             self._hashing.put(self._hash_buffer, buffer)
 
     def then(self, job: Callable[[str], None]) -> None:
-        """Run a job in the writing thread after all bytes received so far are written.
-
-        Args:
-            job: called with the SHA-256 of these bytes, as hexadecimal digits.
-        """
+        """Run a job in the writing thread after all bytes received so far are written, with the SHA-256 of these."""
         self.flush()
         self._hashing.put(lambda: self._writing.put(job, self._hash.hexdigest()))
 

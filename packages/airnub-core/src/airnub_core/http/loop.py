@@ -28,27 +28,17 @@ class Watcher(Protocol):
     """Code that is called in each iteration of the loop, in addition to the requests."""
 
     def look(self, now: float) -> float:
-        """Do pending work; return seconds until the next call, or `inf` if only a request can change anything.
-
-        Args:
-            now: the time of the monotonic clock, in seconds.
-        """
-        ...
+        """Do pending work; return seconds until the next call, or `inf` if only a request can change anything."""
 
     def crashed(self, error: BaseException) -> None:
         """Handle the end of the loop, by an error or by `close`; may be called twice."""
-        ...
 
 
 class Loop(ABC):
     """Event loop in its own thread; `call`, `watch`, `wake` and `close` are thread-safe, other methods are not."""
 
     def __init__(self, connections: int) -> None:
-        """Create the loop; `start` starts its thread.
-
-        Args:
-            connections: most concurrent connections, and most connections kept in the pool.
-        """
+        """Create the loop with at most so many connections, open or kept in the pool; `start` starts its thread."""
         self.multi = pycurl.CurlMulti()
         self.multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self.multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
@@ -106,21 +96,11 @@ class Loop(ABC):
 
     @abstractmethod
     def start_due(self, now: float) -> float:
-        """Start all requests that the limits allow now.
-
-        Returns:
-            Seconds until the next request may start; `inf` if it must wait for a running one to end.
-        """
+        """Start all requests that the limits allow now; return seconds until the next one may start, or `inf`."""
 
     @abstractmethod
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:
-        """Handle the end of a request.
-
-        Args:
-            curl: the easy handle.
-            code: libcurl's error code; 0 on success.
-            message: libcurl's error message.
-        """
+        """Handle the end of a request; libcurl's error code is 0 on success."""
 
     @abstractmethod
     def look(self, now: float) -> float:

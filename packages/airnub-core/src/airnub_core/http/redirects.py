@@ -30,14 +30,7 @@ class Going(NamedTuple):
 
 
 def sent_on(asked: str, going: Going, here: Url, there: Url, status: int) -> Going:
-    """Return method, body and headers of the request that follows a redirect.
-
-    Args:
-        asked: the URL originally requested, for error messages.
-        going: method, body and headers of the redirected request.
-        here: the URL that redirected.
-        there: the target of the redirect.
-        status: the status of the redirect, which decides whether the method is kept.
+    """Return method, body and headers of the request that follows a redirect, by its status.
 
     Raises:
         RefusedUrlError: the body would be sent to a different origin, or is a stream that cannot be sent again.

@@ -72,7 +72,7 @@ class Response(NamedTuple):
     staged: Staged | None = None
     """The staged body; `None` for a 304 response, and for a body in memory."""
     content: bytes = b""
-    """The body, if it was requested in memory."""
+    """The body, if it was requested in memory; of an error response its beginning."""
     lines: Sequence[bytes] = ()
     """The raw header lines of the final response, if the sink takes all statuses (`Sink.takes_all`)."""
 
@@ -95,20 +95,16 @@ class Content(Protocol):
     @property
     def size(self) -> int | None:
         """Size in bytes; `None` if it is not known."""
-        ...
 
     @property
     def can_rewind(self) -> bool:
         """Whether the body can be sent again."""
-        ...
 
     def rewind(self) -> None:
         """Restart at the first byte."""
-        ...
 
     def read(self, most: int) -> bytes | None:
         """Return the next chunk of at most `most` bytes; empty at the end, `None` if none is available yet."""
-        ...
 
 
 class Transfer:
@@ -167,23 +163,19 @@ class Transfer:
             repeatable = False
         self.most_attempts = limits.attempts if repeatable else 1
         self.last: Response | None = None
-        """The last error response, if the sink takes all statuses."""
-        self.last_content = b""
-        """The beginning of its body."""
+        """The last error response, with the beginning of its body, if the sink takes all statuses."""
         self.is_truncated = False
-        """Whether `last_content` is truncated."""
+        """Whether that body is truncated."""
 
     @property
     def part(self) -> "ResumeInfo | None":
         """Resume information of the partial body; the rest is requested with a range request."""
         return None if self.body is None else self.body.resumable
 
-    def send_on(self, target: Url, status: int) -> None:
-        """Follow a redirect. A different origin gets no headers of the source and no body, nor does any later redirect.
+    def follow(self, target: Url, status: int) -> None:
+        """Follow a redirect, whose status decides whether the method is kept (RFC 9110, 15.4).
 
-        Args:
-            target: the URL to follow.
-            status: the status of the redirect, which decides whether the method is kept (RFC 9110, 15.4).
+        A different origin gets no headers of the source and no body, nor does any later redirect.
 
         Raises:
             RefusedUrlError: the body of the request cannot be sent there.
@@ -195,7 +187,7 @@ class Transfer:
         self.redirects += 1
         self._go_to(target)
 
-    def back_to_start(self) -> None:
+    def reset(self) -> None:
         """Reset the transfer for a retry, which starts with the original URL."""
         self.method, self.content, self.cookies = self.original
         if self.redirects:
@@ -205,7 +197,7 @@ class Transfer:
         if self.content is not None:
             self.content.rewind()
 
-    def asks(self) -> list[str]:
+    def header_lines(self) -> list[str]:
         """The request header lines, without those that all requests have.
 
         A range request is conditional on its `If-Range` only, not on the validators of the known version.

@@ -38,21 +38,17 @@ class ResponseReader:
     """Reads the response of one request; the client's thread passes it header lines and chunks of the body."""
 
     def __init__(self, transfer: Transfer, lines: list[bytes]) -> None:
-        """Create a reader.
-
-        Args:
-            transfer: the request, with the sink of its response.
-            lines: the header lines; libcurl appends them as they are received.
-        """
+        """Create a reader; libcurl appends the header lines to `lines` as they are received."""
         self.transfer = transfer
         self.lines = lines
         self.status = 0
         """The status code; 0 until all headers are received."""
         self.headers: dict[str, str] = {}
+        self._header_lines: list[bytes] = []
         self.body: Body | None = None
         self.received = 0
         """Number of bytes of the body received, before decoding."""
-        self.is_cut = False
+        self.is_truncated = False
         """Whether the body was truncated at `max_bytes`."""
         self.sent_at = ""
         self._is_redirect = False
@@ -65,7 +61,7 @@ class ResponseReader:
     @property
     def is_unwanted(self) -> bool:
         """Whether the rest of the body is not needed: it was truncated, or is the long body of a redirect or error."""
-        return self.is_cut or (self.body is None and self.received > MAX_UNWANTED)
+        return self.is_truncated or (self.body is None and self.received > MAX_UNWANTED)
 
     @property
     def is_error(self) -> bool:
@@ -105,7 +101,7 @@ class ResponseReader:
             if self._kept is not None:
                 self._kept.append(piece)
             return
-        if self.is_cut:
+        if self.is_truncated:
             return
         try:
             for decoded in (piece,) if self._decoder is None else self._decoder.decode(piece):
@@ -123,7 +119,8 @@ class ResponseReader:
         self.status, start, end, _ = self._head()
         if not self.status:
             raise ProtocolError(self.transfer.url, "no status")
-        self.headers = read_headers(self.lines[start + 1 : end])
+        self._header_lines = self.lines[start + 1 : end]
+        self.headers = read_headers(self._header_lines)
         self._is_redirect = self.status in redirects.STATUSES and "location" in self.headers
         transfer = self.transfer
         if self.status == _PARTIAL_CONTENT and transfer.body is not None:
@@ -151,10 +148,6 @@ class ResponseReader:
     def response(self) -> Response:
         """The response as received so far, without its body."""
         transfer = self.transfer
-        lines: list[bytes] = []
-        if transfer.sink.takes_all:
-            head = self._head()
-            lines = self.lines[head.start + 1 : head.end]
         return Response(
             transfer.request,
             transfer.attempts,
@@ -162,7 +155,7 @@ class ResponseReader:
             final_url=transfer.target.url,
             headers=self.headers,
             sent_at=self.sent_at,
-            lines=lines,
+            lines=self._header_lines if transfer.sink.takes_all else (),
         )
 
     def end(self) -> Url | None:
@@ -182,14 +175,13 @@ class ResponseReader:
         if status == NOT_MODIFIED and may_be_unmodified(transfer):
             return None
         if self.body is not None:
-            if not self.is_cut and (self._decoder is not None or self.body.resumable is not None):
+            if not self.is_truncated and (self._decoder is not None or self.body.resumable is not None):
                 self._check_whole(self.body)
             return None
         if status in _NO_PART and transfer.body is not None:
             raise UnfitPartError(transfer.url, "a range that is not satisfiable, for a partial body")
-        raise HttpStatusError(
-            transfer.url, status, parse_retry_after(self.headers.get("retry-after"), datetime.now(UTC))
-        )
+        retry_after = parse_retry_after(self.headers.get("retry-after"), datetime.now(UTC))
+        raise HttpStatusError(transfer.url, status, retry_after)
 
     def give_up(self, *, for_good: bool) -> None:
         """Return an incomplete body to the transfer if it can be resumed; discard it otherwise, or if `for_good`."""
@@ -214,7 +206,7 @@ class ResponseReader:
                     break
         return content[:MAX_UNWANTED]
 
-    def cut(self) -> TruncatedBodyError:
+    def truncated(self) -> TruncatedBodyError:
         """The error for a connection closed within the body."""
         note = None if self.body is None else self.body.resumable
         if self.body is None or note is None:
@@ -241,7 +233,7 @@ class ResponseReader:
             if not self.transfer.sink.cuts:
                 raise TooLargeError(self.transfer.url, limit)
             piece = piece[: limit - body.size]
-            self.is_cut = True
+            self.is_truncated = True
         body.write(piece)
         if body.takes_note:
             self._note(body)
@@ -277,13 +269,7 @@ class ResponseReader:
 
 
 def check_part(url: str, headers: Mapping[str, str], note: ResumeInfo, size: int) -> None:
-    """Check that a 206 response starts at the requested byte, and is of the same version as the partial body.
-
-    Args:
-        url: the requested URL, for the error.
-        headers: the response headers.
-        note: the resume information of the partial body.
-        size: size of the partial body in bytes.
+    """Check that a 206 response continues a partial body of `size` bytes, and is of the same version.
 
     Raises:
         UnfitPartError: the response does not match.

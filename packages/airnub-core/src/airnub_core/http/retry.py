@@ -28,14 +28,10 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def wait_after(error: BaseException | None, attempt: int) -> float:
-    """Seconds to wait before the next attempt: the server's Retry-After, or the backoff if that is longer.
+    """Seconds to wait after an attempt, counted from 1: the server's Retry-After, or the backoff if that is longer.
 
     Exponential backoff with full jitter:
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-
-    Args:
-        error: the error of the attempt.
-        attempt: number of the attempt, counted from 1.
     """
     backoff = random.uniform(0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1)))  # noqa: S311  # no secret
     asked = error.retry_after if isinstance(error, HttpStatusError) else None

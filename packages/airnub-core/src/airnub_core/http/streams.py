@@ -59,13 +59,7 @@ class StreamSink:
     cuts = parks = False
 
     def __init__(self, client: Client, event_loop: EventLoop, on_end: Callable[[], None]) -> None:
-        """Create a sink for one request.
-
-        Args:
-            client: sends the request.
-            event_loop: the event loop in which the response is awaited.
-            on_end: called in the event loop when the request has ended.
-        """
+        """Create a sink for one request; `on_end` is called in the event loop when it has ended."""
         self._client, self._event_loop, self._on_end = client, event_loop, on_end
         self.transfer: Transfer | None = None
         self.head: asyncio.Future[Response] = event_loop.loop.create_future()
@@ -120,10 +114,6 @@ class StreamSink:
             return inf
         return wait
 
-    def crashed(self, error: BaseException) -> None:
-        """Fail the request with the error that ended the client; called by the client as a `Watcher`."""
-        self.abort(error)
-
     def whole(self, received: Response, _body: Body) -> None:
         """Deliver a complete response."""
         self._received = received
@@ -132,34 +122,29 @@ class StreamSink:
 
     def not_modified(self, received: Response) -> None:
         """Deliver a 304 response, which has no body."""
-        self._received, self._body = received, StreamBody(self)
-        self._begin()
-        self._end(None)
+        self._body = StreamBody(self)
+        self.whole(received, self._body)
 
     def failed(self, transfer: Transfer, error: IngestError) -> None:
         """Deliver an error status as a response; raise any other error from `head` or `read`."""
         self._client.unwatch(self)
         if isinstance(error, HttpStatusError) and transfer.last is not None and not self._has_begun:
-            self._received, body = transfer.last, StreamBody(self)
+            self._body = body = StreamBody(self)
             self.is_truncated = transfer.is_truncated
-            if transfer.last_content:
-                body.pieces.append(transfer.last_content)
-                body.size = len(transfer.last_content)
-            self._body = body
-            self._begin()
-            self._end(None)
+            if content := transfer.last.content:
+                body.pieces.append(content)
+                body.size = len(content)
+            self.whole(transfer.last, body)
             return
         if not self._has_begun:
             self._event_loop.call(lambda: self._raise(error))
         self._end(error)
 
     def discard(self, _body: Body) -> None:
-        """Stop watching the client; a retry creates a new body."""
+        """Stop watching the client; a retry creates a new body, and a body in memory cannot be kept."""
         self._client.unwatch(self)
 
-    def park(self, _body: Body) -> None:
-        """Stop watching the client; a body in memory cannot be kept."""
-        self._client.unwatch(self)
+    park = discard
 
     def _begin(self) -> None:
         if not self._has_begun:
@@ -182,6 +167,8 @@ class StreamSink:
             self.error = error
         self._ended = True
         self._event_loop.call(self._wake)
+
+    crashed = abort  # as a `Watcher` of the client
 
     def close(self) -> None:
         """Cancel the request if it is still running."""

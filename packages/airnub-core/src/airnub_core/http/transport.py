@@ -5,11 +5,10 @@ and size are those of file downloads. The redirects and cookies of httpx are dis
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from math import inf
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -30,6 +29,7 @@ from airnub_core.http.cookies import Cookies
 from airnub_core.http.fetcher import EventLoop
 from airnub_core.http.limits import Limits
 from airnub_core.http.request import Content, Request, Response, Transfer
+from airnub_core.http.settings import NetworkSettings
 from airnub_core.http.streams import BytesContent, StreamContent, StreamSink
 from airnub_core.http.url import origin_of
 
@@ -49,26 +49,32 @@ _ERRORS: dict[type[IngestError], type[httpx.RequestError]] = {
     TruncatedBodyError: httpx.RemoteProtocolError,
 }
 """The httpx exception for each error; `httpx.TransportError` for all others."""
+_Secret = Callable[[str], str] | None
+"""Returns the value of a secret by its reference."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The source of a client: its limits, headers and URL."""
+class ClientSource(Protocol):
+    """The attributes of a source that its client uses."""
 
-    source: str
-    limits: Limits
-    url: str | None = None
-    """URL of the source; only requests to its origin get the headers."""
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Request headers of the source, including secrets; names in lower case."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def home(self) -> str | None: ...
+    def network(self, department: NetworkSettings) -> NetworkSettings: ...
+    def request_headers(self, secret: _Secret) -> Mapping[str, str]: ...
 
 
 class Transport(httpx.AsyncBaseTransport):
     """httpx transport that sends the requests of one source with the engine's client; belongs to one event loop."""
 
-    def __init__(self, client: Client, event_loop: EventLoop, origin: Origin) -> None:
-        self._client, self._event_loop, self._origin = client, event_loop, origin
-        self._own = None if origin.url is None else origin_of(origin.url)
+    def __init__(
+        self, client: Client, event_loop: EventLoop, source: ClientSource, department: NetworkSettings, secret: _Secret
+    ) -> None:
+        self._client, self._event_loop, self._source = client, event_loop, source.name
+        self._source_limits = source.network(department).limits()
+        self._source_headers = source.request_headers(secret)
+        self._own = None if source.home is None else origin_of(source.home)
+        """The only origin that gets the headers of the source."""
         self._cookies = Cookies()
         self._open: set[StreamSink] = set()
         client.watch(self)
@@ -86,7 +92,7 @@ class Transport(httpx.AsyncBaseTransport):
         try:
             content, url = self._content(request), str(request.url)
             transfer = sink.transfer = Transfer(
-                Request(0, self._origin.source, url, "", self._limits(request), self._headers(request, url)),
+                Request(0, self._source, url, "", self._limits(request), self._headers(request, url)),
                 sink,
                 cookies=self._cookies,
                 method=request.method.upper(),
@@ -140,7 +146,7 @@ class Transport(httpx.AsyncBaseTransport):
         """Merge the headers of request and source; the source's are defaults, and only for its own origin."""
         headers: dict[str, str] = {}
         if self._own is not None and origin_of(url) == self._own:
-            headers.update(self._origin.headers)
+            headers.update(self._source_headers)
         own: dict[str, str] = {}
         for name, value in request.headers.multi_items():
             if name not in _OURS:
@@ -152,7 +158,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     def _limits(self, request: httpx.Request) -> Limits:
         """Return the limits of the source, with the timeouts of the request if they are shorter."""
-        limits, timeout = self._origin.limits, request.extensions.get("timeout") or {}
+        limits, timeout = self._source_limits, request.extensions.get("timeout") or {}
         if (connect := timeout.get("connect")) is not None:
             limits = limits._replace(connect_timeout=min(connect, limits.connect_timeout))
         if (read := timeout.get("read")) is not None:
@@ -234,7 +240,17 @@ class _NoCookies(httpx.Cookies):
 
 
 class AsyncClient(httpx.AsyncClient):
-    """The HTTP client that `Engine.client` returns."""
+    """The HTTP client that `Engine.client` returns; closing it cancels its requests, but keeps the engine's client."""
+
+    def __init__(self, transport: Transport, user_agent: str, auth: Any) -> None:
+        super().__init__(
+            transport=transport,
+            auth=auth,
+            headers={"user-agent": user_agent},
+            follow_redirects=False,
+            trust_env=False,
+            timeout=None,  # the limits of the source apply
+        )
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -257,24 +273,6 @@ class AsyncClient(httpx.AsyncClient):
         # Without an auth, httpx would replace an Authorization header with one from a user and password in the URL.
         own_auth = _NO_AUTH if given is None else _OwnOriginAuth(given)
         return await super().send(request, stream=stream, auth=own_auth, follow_redirects=False)
-
-
-def new_async_client(transport: Transport, user_agent: str, auth: Any = None) -> AsyncClient:
-    """Create an `httpx.AsyncClient` over a transport; closing it cancels its requests, but keeps the engine's client.
-
-    Args:
-        transport: the transport.
-        user_agent: value of the User-Agent header.
-        auth: credentials that httpx accepts as `auth`.
-    """
-    return AsyncClient(
-        transport=transport,
-        auth=auth,
-        headers={"user-agent": user_agent},
-        follow_redirects=False,
-        trust_env=False,
-        timeout=None,  # the limits of the source apply
-    )
 
 
 def _headers_of(received: Response, *, is_truncated: bool) -> list[tuple[bytes, bytes]]:

@@ -36,13 +36,7 @@ class WorkerPool:
     """A pool of downloaders, a context manager; downloaders still running on exit are stopped."""
 
     def __init__(self, config: DownloaderConfig, processes: int, client: Client) -> None:
-        """Start the downloaders.
-
-        Args:
-            config: configuration of all downloaders together.
-            processes: number of processes, including this one.
-            client: the HTTP client of this process, limited to its share meanwhile.
-        """
+        """Start the downloaders, one of them in this process; its HTTP client is limited to its share meanwhile."""
         self._client = client
         client.share(processes)
         self._config = config

@@ -83,20 +83,20 @@ class ProcessWorker:
         self._dismissed = False
         # Requests are written in a thread, since the pipe is full long before the process has started.
         self._writing = SerialExecutor("airnub-jobs")
-        self._tell(config)
+        self._post(config)
         self._thread = threading.Thread(target=self._read, name="airnub-results", daemon=True)
         self._thread.start()
 
     def add(self, requests: list[Request]) -> None:
         for request in requests:
             self.out[request.number] = request
-        self._tell([request[:-1] for request in requests])
+        self._post([request[:-1] for request in requests])
 
     def close(self) -> None:
-        self._tell(CLOSE)
+        self._post(CLOSE)
 
     def stop(self) -> None:
-        self._tell(STOP)
+        self._post(STOP)
 
     def dismiss(self) -> None:
         self._dismissed = True
@@ -135,7 +135,7 @@ class ProcessWorker:
             self._process.kill()
             return self._process.wait()
 
-    def _tell(self, message: list[tuple[Any, ...]] | DownloaderConfig | str) -> None:
+    def _post(self, message: list[tuple[Any, ...]] | DownloaderConfig | str) -> None:
         self._writing.put(self._write, message)
 
     def _write(self, message: list[tuple[Any, ...]] | DownloaderConfig | str) -> None:

@@ -80,9 +80,6 @@ class ApiSource(Source):
     def request_headers(self, secret: Secret | None) -> dict[str, str]:
         """Return the request headers of the source, including secrets; names in lower case.
 
-        Args:
-            secret: returns the value of a secret by its reference.
-
         Raises:
             ValueError: the source has `auth`, and there is no `secret`.
         """
@@ -102,11 +99,6 @@ class ApiSource(Source):
 
 async def ingest_apis(engine: "Engine", sources: Sequence[ApiSource], secret: Secret) -> list[Outcome]:
     """Fetch all APIs, concurrently for different sources.
-
-    Args:
-        engine: the engine that fetches and stores.
-        sources: the APIs.
-        secret: returns the value of a secret by its reference.
 
     Returns:
         For a source with `records` one outcome, of its file of records; else one outcome for each response. The first

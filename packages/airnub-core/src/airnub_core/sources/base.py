@@ -23,11 +23,11 @@ from pydantic import AfterValidator, Field, PlainSerializer
 
 from airnub_common import MASK, is_masked_name, redact_url
 from airnub_core.concurrency import in_thread
+from airnub_core.contracts.limits import Tolerance
 from airnub_core.http.settings import NetworkOverrides
 from airnub_core.http.url import check_url
 from airnub_core.outcome import Outcome, Status
 from airnub_core.store.layout import SOURCE_PATTERN, checked_source_name, derived_url
-from airnub_core.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from airnub_core.store.index import Index
@@ -101,14 +101,6 @@ class Listed(NamedTuple):
 
 async def with_warnings(index: "Index", outcomes: Sequence[Outcome], listed: Mapping[str, Listed]) -> list[Outcome]:
     """Add a warning to the first outcome of each source with current URLs that its settings do not list any more.
-
-    Args:
-        index: the index of the store.
-        outcomes: the outcomes of a run.
-        listed: the listed URLs by source; outcomes of other sources are not changed.
-
-    Returns:
-        The outcomes in the same order.
 
     Raises:
         StoreError: the index cannot be read.

@@ -101,15 +101,10 @@ async def ingest_files(engine: "Engine", sources: Sequence[FileSource]) -> list[
 
 
 def read_inside(folder: Path, name: str, max_bytes: int) -> bytes:
-    """Read a regular file inside a folder, by a path from settings.
+    """Read a regular file inside a folder, by a path from settings, which is relative to the folder.
 
     It does not reveal whether a path outside the folder exists. Only regular files are opened, since a FIFO would wait
     for a writer and a device may never end.
-
-    Args:
-        folder: the folder of the package.
-        name: path of the file, relative to the folder.
-        max_bytes: largest size in bytes.
 
     Raises:
         ValueError: the resolved path is outside the folder, is not a regular file, or the file is too large.

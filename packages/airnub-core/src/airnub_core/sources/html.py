@@ -69,23 +69,13 @@ def check_selector(selector: str) -> str:
     return selector
 
 
-async def links_on_any_page(
-    url: str, content: bytes, content_type: str | None, selector: str, *, small: int = SMALL, longest: float = LONGEST
-) -> list[Link]:
-    """Run `links_on_page` without blocking the event loop.
-
-    Args:
-        url: URL of the page.
-        content: the page.
-        content_type: value of the Content-Type header.
-        selector: a CSS selector.
-        small: largest page in bytes that is parsed in a thread; a larger one is parsed in a process.
-        longest: longest time in seconds for the process.
+async def links_on_any_page(url: str, content: bytes, content_type: str | None, selector: str) -> list[Link]:
+    """Run `links_on_page` without blocking the event loop: in a thread, or for a page above `SMALL` in a process.
 
     Raises:
         PageError: the page has no such link, or cannot be parsed in time.
     """
-    if len(content) <= small:
+    if len(content) <= SMALL:
         return await asyncio.to_thread(links_on_page, url, content, content_type, selector)
     request = json.dumps([url, content_type, selector]).encode() + b"\n" + content
     process = await asyncio.create_subprocess_exec(
@@ -95,11 +85,11 @@ async def links_on_any_page(
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(longest):
+        async with asyncio.timeout(LONGEST):
             output, _ = await process.communicate(request)
     except TimeoutError as error:
         raise PageError(
-            url, f"expected a page that is parsed within {longest:g} s, found one that takes longer"
+            url, f"expected a page that is parsed within {LONGEST:g} s, found one that takes longer"
         ) from error
     finally:
         if process.returncode is None:

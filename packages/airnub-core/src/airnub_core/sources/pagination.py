@@ -117,12 +117,7 @@ class Paginator:
     """
 
     def __init__(self, source: "ApiSource", url: str) -> None:
-        """Start at the first page.
-
-        Args:
-            source: the settings of the API.
-            url: the URL from `whole_url`.
-        """
+        """Start at the first page; `url` is that of `whole_url`."""
         self._source = source
         self._whole = url
         self._limit = source.pages.max if source.pages else 1
@@ -137,10 +132,6 @@ class Paginator:
 
     def advance(self, document: Any, headers: Mapping[str, str]) -> None:
         """Process the response of the page at `url`, and set `url` to the next page.
-
-        Args:
-            document: the JSON value of the response.
-            headers: the response headers, names in lower case.
 
         Raises:
             MissingPathError: the response lacks a value that pagination needs.

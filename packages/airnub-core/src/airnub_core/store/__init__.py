@@ -7,7 +7,7 @@ layout            paths and names of objects, manifests and sources
 objects           a store in a folder
 bucket_store      a store in object storage, based on `bucket`
 manifest          the origin of the bytes of an object
-staging           the locked folder of a process in which bytes arrive
+staging_folder    the locked folder of a process in which bodies are staged
 stager            hashes a body and writes it into a staging folder, with its manifest
 write_ahead_log   a log of small bodies, written before they are published
 durability        one sync per batch; a sync deferred to the next run

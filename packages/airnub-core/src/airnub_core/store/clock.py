@@ -7,21 +7,17 @@ offset from `elapsed` to the time of the index, which is cached, so that reading
 import time
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # processes that download need no index
+    from airnub_core.store.index import Index
 
 # On Linux CLOCK_MONOTONIC stops during suspend; on macOS it does not, and there is no CLOCK_BOOTTIME.
 elapsed = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 """Monotonic time in seconds, the same in all processes of a machine; includes time in suspend."""
 
 
-class HasClock(Protocol):
-    """Anything with the clock of an index."""
-
-    def clock(self) -> float:
-        """Offset from `elapsed` to the time of the index, in seconds since 1970."""
-
-
-def time_of(index: HasClock) -> str:
+def time_of(index: "Index") -> str:
     """The current time by the clock of an index, in ISO 8601 and UTC."""
     ahead = index.clock()
     return timestamp(elapsed() + ahead)

@@ -108,17 +108,17 @@ def mount_of(folder: Path) -> str | None:
     """
     if _statx is None:
         return None
-    answer = ctypes.create_string_buffer(256)
-    if _statx(_AT_FDCWD, os.fsencode(folder), 0, _MOUNT_ID_UNIQUE, answer) != 0:
+    found = ctypes.create_string_buffer(256)
+    if _statx(_AT_FDCWD, os.fsencode(folder), 0, _MOUNT_ID_UNIQUE, found) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(folder))
-    if not int.from_bytes(answer.raw[_MASK], sys.byteorder) & _MOUNT_ID_UNIQUE:
+    if not int.from_bytes(found.raw[_MASK], sys.byteorder) & _MOUNT_ID_UNIQUE:
         return None
     try:
         boot = _BOOT.read_text().strip()
     except OSError:
         return None
-    return f"{boot} {int.from_bytes(answer.raw[_MOUNT_ID], sys.byteorder)}"
+    return f"{boot} {int.from_bytes(found.raw[_MOUNT_ID], sys.byteorder)}"
 
 
 def _sync_file_system(root: AnyPath) -> None:

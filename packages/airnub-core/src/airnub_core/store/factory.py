@@ -14,7 +14,7 @@ from airnub_core.store.index import Index, SqliteIndex
 from airnub_core.store.location import StoreLocation
 from airnub_core.store.partials import Partials
 from airnub_core.store.recovery import recover
-from airnub_core.store.staging import Staging
+from airnub_core.store.staging_folder import StagingFolder
 from airnub_core.store.withdrawal import write_withdrawals
 
 INDEX = "index.sqlite"
@@ -27,7 +27,7 @@ class OpenStore:
 
     store: Store
     index: Index
-    staging: Staging
+    staging: StagingFolder
     partials: Partials
     """The partial files, in a local folder."""
 
@@ -61,7 +61,7 @@ def open_for_writing(place: Path | StoreLocation) -> Iterator[OpenStore]:
     partials = Partials(hidden)
     with (
         open_store(place) as (store, index),
-        Staging(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging,
+        StagingFolder(hidden / "staging", lambda folder: recover(store, index, partials, folder)) as staging,
     ):
         try:
             # A killed process may have recorded them in the index only.

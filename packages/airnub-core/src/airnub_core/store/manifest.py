@@ -119,16 +119,7 @@ class Manifest:
         hex_digits: str,
         derived_from: tuple[str, ...] = (),
     ) -> Self:
-        """Create the manifest of a response body.
-
-        Args:
-            received: the response with its request.
-            file_name: the safe file name of the object.
-            original: the file name from the response headers or the URL.
-            size: size in bytes.
-            hex_digits: SHA-256 of the bytes, 64 hexadecimal digits.
-            derived_from: digests of the objects that the bytes were made from.
-        """
+        """Create the manifest of a response body; `original` is its file name in the response headers or the URL."""
         asked, headers = received.request, received.headers
         digest = f"{ALGORITHM}:{hex_digits}"
         url = redact_url(asked.url)
@@ -166,11 +157,7 @@ class Manifest:
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> Manifest:
-        """Parse a manifest.
-
-        Args:
-            content: the JSON.
-            where: path of the manifest, for error messages.
+        """Parse a manifest; `where` is its path for messages.
 
         Raises:
             DamagedManifestError: the content is not a manifest.

@@ -74,10 +74,7 @@ class Partials:
             raise StoreError.of(error, self._folder) from error
 
     def take(self, key: str, into: Path) -> ResumeInfo | None:
-        """Move a partial file to the folder `into`, which must not exist.
-
-        Returns:
-            Its resume information; `None` if the partial file does not exist or is invalid.
+        """Move a valid partial file, if there is one, to the new folder `into`, and return its resume information.
 
         Raises:
             OSError: the store cannot be written.
@@ -130,10 +127,6 @@ class Partials:
 
     def remove(self, key: str, *, missing_ok: bool = False) -> None:
         """Delete a partial file, unless a run has taken it in the meantime.
-
-        Args:
-            key: the key of the partial file.
-            missing_ok: whether a missing partial file is not an error.
 
         Raises:
             StoreError: the partial file cannot be deleted, or does not exist.

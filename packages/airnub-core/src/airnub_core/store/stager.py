@@ -18,12 +18,9 @@ class Stager:
     """Stages bodies, each in a folder of its own, which holds the bytes and their manifest."""
 
     def __init__(self, staging: Path, prefix: str, *, is_logged: bool = False) -> None:
-        """Make a folder in the staging folder of a process; several stagers may share that.
+        """Make a folder in the staging folder of a process; if the name `prefix` is taken, a number is appended.
 
-        Args:
-            staging: the staging folder of the process, absolute.
-            prefix: name of the new folder; a number is appended if the name is taken.
-            is_logged: whether bodies from memory are also written to a write-ahead log.
+        If it `is_logged`, bodies from memory are also written to a write-ahead log.
 
         Raises:
             StoreError: the store was removed.
@@ -43,13 +40,7 @@ class Stager:
         return f"{self.folder}/{next(self._numbers)}"
 
     def stage(self, content: bytes, received: Received, original: str, derived_from: tuple[str, ...] = ()) -> Staged:
-        """Stage a body from memory.
-
-        Args:
-            content: all its bytes.
-            received: the response data for its manifest.
-            original: its file name, as the server sent it.
-            derived_from: digests of the objects that it was made from.
+        """Stage a body from memory; `original` is its file name, as the server sent it.
 
         Raises:
             OSError: the disk is full, or the store was removed.

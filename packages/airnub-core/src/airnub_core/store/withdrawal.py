@@ -48,11 +48,7 @@ class Withdrawal(NamedTuple):
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> Self:
-        """Parse a withdrawal.
-
-        Args:
-            content: the JSON.
-            where: path of the withdrawal, for error messages.
+        """Parse a withdrawal; `where` is its path for messages.
 
         Raises:
             DamagedManifestError: the content is not a withdrawal.

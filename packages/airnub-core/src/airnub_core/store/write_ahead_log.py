@@ -38,11 +38,7 @@ class WriteAheadLog:
     """The log of one process. `add` may be called from any thread, the other methods from one thread only."""
 
     def __init__(self, staging: str | Path, prefix: str) -> None:
-        """Prepare a log; its file is created by the first `flush`.
-
-        Args:
-            staging: the staging folder.
-            prefix: name prefix of the log files, unique to this process.
+        """Prepare a log, whose files begin with a `prefix` unique to this process; the first `flush` creates a file.
 
         Raises:
             OSError: the disk is full, or the store was removed.

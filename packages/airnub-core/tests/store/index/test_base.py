@@ -14,7 +14,7 @@ from airnub_core.errors import StoreError
 from airnub_core.store.clock import elapsed
 from airnub_core.store.factory import open_index
 from airnub_core.store.index import Failure, Missed, Run, Scope, SqliteIndex, Standing, Version
-from airnub_core.store.index.rows import MOST
+from airnub_core.store.index.tables import MOST
 from airnub_core.store.manifest import url_digest
 from airnub_core.store.withdrawal import Withdrawal
 

@@ -3,9 +3,8 @@
 The key of a URL is its digest, since the URL may contain a secret; the redacted URL is stored for display only.
 
 base       `Index`: the methods of an index, in SQL that both databases understand
-rows       the rows: the state of a URL, the last run of a source
 merge      merge rule: which of two responses for a URL is current, and what happens to the other
-tables     the tables in one transaction, as `base` and `merge` use them; each database implements them
+tables     rows: the state of a URL, the last run of a source; tables in one transaction, implemented for each database
 leases     `Leases`: URLs that a worker has leased from those that share the index
 sqlite     an index in one file beside the store; `sqlite_schema` has its tables and migrations
 postgres   an index in PostgreSQL, for workers on several machines; `postgres_connection` has transactions and errors
@@ -17,8 +16,8 @@ from typing import Any
 
 from airnub_core.moved import MOVED
 from airnub_core.store.index.base import Index
-from airnub_core.store.index.rows import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 from airnub_core.store.index.sqlite import SqliteIndex
+from airnub_core.store.index.tables import Failure, IndexRow, LastRun, Missed, Run, Scope, Standing, Version
 
 __all__ = [
     "Failure",

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, LiteralString
 
 from airnub_core.store.clock import time_of
 from airnub_core.store.index.merge import record, standing, withdraw
-from airnub_core.store.index.rows import (
+from airnub_core.store.index.tables import (
+    SELECT,
     Failure,
     IndexRow,
     LastRun,
@@ -18,11 +19,12 @@ from airnub_core.store.index.rows import (
     Run,
     Scope,
     Standing,
+    Tables,
+    Transactions,
     Version,
     oldest_first,
     rows_of,
 )
-from airnub_core.store.index.tables import SELECT, Tables, Transactions
 from airnub_core.store.manifest import Manifest
 from airnub_core.store.withdrawal import Withdrawal
 

@@ -7,8 +7,7 @@ Otherwise the response whose request was sent later is current, and the other on
 from collections.abc import Sequence
 from typing import LiteralString, NamedTuple
 
-from airnub_core.store.index.rows import IndexRow, MissNote, Run, Standing, Version
-from airnub_core.store.index.tables import Key, Tables
+from airnub_core.store.index.tables import IndexRow, Key, MissNote, Run, Standing, Tables, Version
 from airnub_core.store.withdrawal import Withdrawal
 
 _ROWS_AT_ONCE = 5000

@@ -15,8 +15,7 @@ from airnub_core.store.clock import elapsed
 from airnub_core.store.index.base import Index
 from airnub_core.store.index.leases import LEASE_SECONDS
 from airnub_core.store.index.postgres_connection import Connected, Transactions
-from airnub_core.store.index.rows import IndexRow, MissNote, Version
-from airnub_core.store.index.tables import SELECT, Key, State, UrlOfSource
+from airnub_core.store.index.tables import SELECT, IndexRow, Key, MissNote, State, UrlOfSource, Version
 
 VERSION = 3
 """Version of the tables."""
@@ -187,10 +186,7 @@ class PostgresIndex(Index):
     shared = True
 
     def __init__(self, url: str) -> None:
-        """Connect, and create the tables if they are missing.
-
-        Args:
-            url: a URL of libpq, with an optional parameter `schema`.
+        """Connect to a URL of libpq, with an optional parameter `schema`, and create the tables if they are missing.
 
         Raises:
             StoreError: the server is unreachable, refuses the login, or the schema has tables of a different version.

@@ -14,9 +14,8 @@ from typing import Any
 from airnub_core.errors import ADVICE, DamagedIndexError, StoreError
 from airnub_core.store.clock import elapsed
 from airnub_core.store.index.base import Index
-from airnub_core.store.index.rows import IndexRow, MissNote, Version
 from airnub_core.store.index.sqlite_schema import VERSION, key_of, make_tables, pragma
-from airnub_core.store.index.tables import Key, State, T, UrlOfSource
+from airnub_core.store.index.tables import IndexRow, Key, MissNote, State, T, UrlOfSource, Version
 
 _CACHE_KIB = 8 * 1024
 _LOG_PAGES = 4000

@@ -3,7 +3,7 @@
 import sqlite3
 
 from airnub_core.errors import DamagedIndexError, StoreError
-from airnub_core.store.index.rows import IndexRow
+from airnub_core.store.index.tables import IndexRow
 
 VERSION = 4
 """Version of the tables; stored in `user_version` once the index is built."""
@@ -93,11 +93,7 @@ _FROM_VERSION_1 = (
 
 
 def make_tables(connection: sqlite3.Connection, name: str) -> None:
-    """Create the tables, or migrate those of an earlier version, in the caller's transaction.
-
-    Args:
-        connection: a connection to the file, with the SQL function `key_of`.
-        name: name of the file, for error messages.
+    """Create the tables, or migrate those of an earlier version, in the caller's transaction; `name` is for messages.
 
     Raises:
         DamagedIndexError: the tables are those of a different program.

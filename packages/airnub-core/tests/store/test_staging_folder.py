@@ -11,18 +11,18 @@ import pytest
 from answers import answered, requested
 
 from airnub_core.errors import ADVICE, StoreError
-from airnub_core.store import staging as staging_module
+from airnub_core.store import staging_folder
 from airnub_core.store.durability import is_untouched
 from airnub_core.store.stager import Stager
-from airnub_core.store.staging import Staging
+from airnub_core.store.staging_folder import StagingFolder
 from airnub_core.store.write_ahead_log import WriteAheadLog
 
 HOLDER = """
 import sys
 from pathlib import Path
-from airnub_core.store.staging import Staging
+from airnub_core.store.staging_folder import StagingFolder
 
-with Staging(Path(sys.argv[1])) as staging:
+with StagingFolder(Path(sys.argv[1])) as staging:
     half = staging.folder / "own" / "1"
     half.mkdir(parents=True)
     (half / "body").write_bytes(b"half")
@@ -62,9 +62,9 @@ def stage(staging):
 
 def test_nothing_is_left_when_the_block_ends(tmp_path):
     """Well or badly."""
-    with Staging(tmp_path) as staging:
+    with StagingFolder(tmp_path) as staging:
         stage(staging)
-    with suppress(KeyboardInterrupt), Staging(tmp_path) as staging:
+    with suppress(KeyboardInterrupt), StagingFolder(tmp_path) as staging:
         stage(staging)
         raise KeyboardInterrupt
     assert folders(tmp_path) == []
@@ -72,11 +72,11 @@ def test_nothing_is_left_when_the_block_ends(tmp_path):
 
 def test_what_is_abandoned_is_left_to_the_next(tmp_path):
     """Who cannot say whether it is durable leaves it; whoever comes next is given it, and then it goes."""
-    with Staging(tmp_path) as staging:
+    with StagingFolder(tmp_path) as staging:
         stage(staging)
         staging.abandon()
     given = []
-    with Staging(tmp_path, lambda folder: given.extend(files_in(folder))):
+    with StagingFolder(tmp_path, lambda folder: given.extend(files_in(folder))):
         pass
     assert given == ["lock", "own/1/name.csv", "own/1/name.csv.manifest.json"]
     assert folders(tmp_path) == []
@@ -84,7 +84,7 @@ def test_what_is_abandoned_is_left_to_the_next(tmp_path):
 
 def test_logs_are_left_to_the_next(tmp_path):
     """Marked, with all beside them; whoever comes next is given them, and then they go."""
-    with Staging(tmp_path) as staging:
+    with StagingFolder(tmp_path) as staging:
         log = WriteAheadLog(staging.folder, "a")
         log.add("a/1", b"{}", b"x")
         log.flush()
@@ -93,7 +93,7 @@ def test_logs_are_left_to_the_next(tmp_path):
     assert {"lock", "redo/a-000001.log"} <= set(files_in(left)) <= {"lock", "redo/a-000001.log", "left"}
     assert is_untouched(left) == ("left" in files_in(left))
     given = []
-    with Staging(tmp_path, given.append):
+    with StagingFolder(tmp_path, given.append):
         assert given == [left]
         assert not left.exists()
     assert folders(tmp_path) == []
@@ -101,7 +101,7 @@ def test_logs_are_left_to_the_next(tmp_path):
 
 def test_logs_of_who_failed_are_not_marked(tmp_path):
     """Whoever comes next is to read them."""
-    with suppress(KeyboardInterrupt), Staging(tmp_path) as staging:
+    with suppress(KeyboardInterrupt), StagingFolder(tmp_path) as staging:
         (staging.folder / "redo").mkdir()
         (staging.folder / "redo" / "a-000001.log").touch()
         raise KeyboardInterrupt
@@ -128,12 +128,12 @@ def test_a_disk_that_takes_no_mark(tmp_path, monkeypatch, code):
     def leave(folder):
         raise OSError(code, os.strerror(code), str(folder / "left"))
 
-    monkeypatch.setattr(staging_module, "defer_sync", leave)
-    with pytest.raises(StoreError) as error, Staging(tmp_path) as staging:
+    monkeypatch.setattr(staging_folder, "defer_sync", leave)
+    with pytest.raises(StoreError) as error, StagingFolder(tmp_path) as staging:
         with_log(staging)
     assert f"{os.strerror(code)}; {ADVICE[code]}; objects stored before are intact" in str(error.value)
     assert folders(tmp_path) == []
-    with Staging(tmp_path, lambda _folder: pytest.fail("nothing is left")):
+    with StagingFolder(tmp_path, lambda _folder: pytest.fail("nothing is left")):
         pass
 
 
@@ -145,12 +145,12 @@ def test_a_disk_that_takes_neither_mark_nor_sync(tmp_path, monkeypatch, code):
         raise OSError(code, os.strerror(code), str(folder))
 
     with monkeypatch.context() as broken:
-        broken.setattr(staging_module, "defer_sync", refuse)
-        broken.setattr(staging_module, "make_durable", refuse)
-        with pytest.raises(StoreError, match=os.strerror(code)), Staging(tmp_path) as staging:
+        broken.setattr(staging_folder, "defer_sync", refuse)
+        broken.setattr(staging_folder, "make_durable", refuse)
+        with pytest.raises(StoreError, match=os.strerror(code)), StagingFolder(tmp_path) as staging:
             with_log(staging)
     given = []
-    with Staging(tmp_path, lambda folder: given.extend(files_in(folder))):
+    with StagingFolder(tmp_path, lambda folder: given.extend(files_in(folder))):
         pass
     assert given == ["lock", "redo/a-000001.log"]
     assert folders(tmp_path) == []
@@ -178,7 +178,7 @@ except OSError as error:
 @pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "full"), StoreError("/store", "full"), KeyboardInterrupt()])
 def test_what_cannot_be_recovered_leaves_no_folder_and_no_lock(tmp_path, fault):
     """The folder of the dead process waits for the next run; that of this one is gone."""
-    with Staging(tmp_path) as staging:
+    with StagingFolder(tmp_path) as staging:
         stage(staging)
         staging.abandon()
     [dead] = folders(tmp_path)
@@ -187,10 +187,10 @@ def test_what_cannot_be_recovered_leaves_no_folder_and_no_lock(tmp_path, fault):
         raise fault
 
     with pytest.raises(KeyboardInterrupt if isinstance(fault, KeyboardInterrupt) else StoreError):
-        Staging(tmp_path, recover).__enter__()
+        StagingFolder(tmp_path, recover).__enter__()
     assert folders(tmp_path) == [dead]
     given = []
-    with Staging(tmp_path, given.append):
+    with StagingFolder(tmp_path, given.append):
         assert given == [dead]
     assert folders(tmp_path) == []
 
@@ -201,7 +201,7 @@ def test_the_folder_of_a_killed_process_is_removed(tmp_path, holder):
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
     assert (left / "own" / "1" / "body").exists()
-    with Staging(tmp_path):
+    with StagingFolder(tmp_path):
         assert not left.exists()
     assert folders(tmp_path) == []
 
@@ -209,7 +209,7 @@ def test_the_folder_of_a_killed_process_is_removed(tmp_path, holder):
 def test_the_folder_of_a_living_process_is_left_alone(tmp_path, holder):
     """Two processes may stage at once."""
     [its] = folders(tmp_path)
-    with Staging(tmp_path) as staging:
+    with StagingFolder(tmp_path) as staging:
         stage(staging)
         assert (its / "own" / "1" / "body").exists()
     assert folders(tmp_path) == [its]
@@ -223,13 +223,13 @@ def test_processes_that_come_and_go(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from airnub_core.store.staging import Staging
+from airnub_core.store.staging_folder import StagingFolder
 
 def take_up(folder):
     sys.exit(f"{folder} belongs to a process that lives")
 
 for _ in range(60):
-    with Staging(Path(sys.argv[1]), take_up) as staging:
+    with StagingFolder(Path(sys.argv[1]), take_up) as staging:
         (staging.folder / "half").write_bytes(b"half")
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
@@ -242,7 +242,7 @@ for _ in range(60):
 def test_stray_files_are_no_harm(tmp_path):
     """Only folders belong to processes."""
     (tmp_path / "stray").write_text("x")
-    with Staging(tmp_path):
+    with StagingFolder(tmp_path):
         pass
     assert (tmp_path / "stray").exists()
 
@@ -250,5 +250,5 @@ def test_stray_files_are_no_harm(tmp_path):
 def test_a_place_that_cannot_be_written_is_an_error_of_the_store(tmp_path):
     """With its path."""
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match="file"), Staging(tmp_path / "file" / "staging"):
+    with pytest.raises(StoreError, match="file"), StagingFolder(tmp_path / "file" / "staging"):
         pass

@@ -25,16 +25,11 @@ _POLL = 0.005
 """Seconds between two attempts to get a lock that is held only briefly."""
 
 
-class Staging:
+class StagingFolder:
     """The hidden staging folder of one process, a context manager; on exit it is removed with what is unpublished."""
 
     def __init__(self, parent: Path, recover: Callable[[Path], None] = lambda _folder: None) -> None:
-        """Set the parameters; the folder is created on entry.
-
-        Args:
-            parent: the folder that holds the staging folders of all processes.
-            recover: called with the folder of each dead process, before it is removed.
-        """
+        """The folder is created on entry; `recover` is called with the folder of each dead process."""
         self._parent = parent
         self._recover = recover
         self.folder: Path

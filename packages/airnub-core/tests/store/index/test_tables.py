@@ -1,6 +1,6 @@
-"""Rows of the index."""
+"""Rows of the tables of an index."""
 
-from airnub_core.store.index.rows import IndexRow, oldest_first
+from airnub_core.store.index.tables import IndexRow, oldest_first
 
 
 def test_a_manifest_says_what_is_known(manifest):
