@@ -63,6 +63,14 @@ def test_a_url_that_is_too_long(rest):
         parse_url("http://asked/", f"{url}a")
 
 
+def test_a_host_name_that_is_too_long():
+    """A plain URL is not parsed as all others are, and has the same limit: 254 characters."""
+    label = "a" * 63
+    assert parse_url("", f"http://{label}.{label}.{label}.{'a' * 62}/").host.endswith("a" * 62)
+    with pytest.raises(RefusedUrlError, match="host"):
+        parse_url("", f"http://{label}.{label}.{label}.{label}/")
+
+
 def test_an_origin_is_scheme_host_and_port():
     """Who may see the headers of a source."""
     same = ["http://h/a", "http://h:80/b", "http://H/"]

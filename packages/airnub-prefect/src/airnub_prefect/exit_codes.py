@@ -32,6 +32,7 @@ FAILURES = {
     "demo, run": "more items or datasets failed than the settings tolerate",
     "housekeeping": "something could not be cleaned up",
     "store ls, show, log, forget": "the store does not have what was named",
+    "store forget": "a run has fetched the URL again in the meantime",
     "store ls, verify, reindex": "an object or a manifest is damaged",
 }
 """When a department's command ends with `FAILED`."""

@@ -15,7 +15,7 @@ of the root (`changed_files`)
 settings (`changed_settings`)
     `configs/variables/<department>/`: deployments of the department
     `configs/departments.yaml`, `configs/environments/`, `prefect.yaml`: deployments of the departments that a changed
-        entry names; of all departments, if it names none
+        entry names, and none if there is no such department; of all departments, if the entry names none
     `infra/work-pools/<pool>.yaml`: deployments of departments with one in the pool; `_<type>.yaml`: all deployments
     `configs/blocks/`, `configs/automations/`: deployments of the departments whose settings name the block, or that the
         automation names; of all departments, if there are none

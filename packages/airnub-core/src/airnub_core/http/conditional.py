@@ -6,8 +6,9 @@
    index row gets the time and the new validators (`commit`), and the outcome is `unchanged`.
 3. A caller that needs the bytes reads the known object. If that is damaged, `Engine.read` sends the request again
    without validators.
-4. A 304 to a request without validators is an `HttpStatusError`. The request for the rest of a partial body has
-   `If-Range` instead; a 304 to it makes the client request the complete body.
+4. A 304 to a request without validators is an `HttpStatusError`; `Engine.client`, which adds none, returns it as a
+   response. The request for the rest of a partial body has `If-Range` instead; a 304 to it makes the client request the
+   complete body.
 """
 
 from typing import TYPE_CHECKING

@@ -5,7 +5,8 @@
 
 | body | in memory | beyond it |
 |---|---|---|
-| of a file, or a page of an API | `SMALL` | is written to a file, through buffers |
+| of a file | `SMALL` | is written to a file, through buffers |
+| of a page of an API | the same; then the complete page, to be parsed | `TooLargeError` |
 | buffers of all files of a call | `FILE_BUFFERS` | transfers wait until a buffer is written to disk (1) |
 | buffers of all single requests (`Engine.get`) | `SINGLE_BUFFERS` | the same |
 | of a web page or a sitemap (`Engine.peek`) | the complete body, up to the limit of the caller | `TooLargeError` |
@@ -15,7 +16,8 @@
 
 (1) A call takes more if one buffer of `large_file.SMALLEST` bytes for each connection, and `SPARE`, need more.
 
-HTML above a limit is parsed in a process of its own (`sources.html`); uploads have `store.bucket.MEMORY`.
+The records of an API stay in memory until its last page. HTML above a limit is parsed in a process of its own
+(`sources.html`); uploads have `store.bucket.MEMORY`.
 """
 
 import os

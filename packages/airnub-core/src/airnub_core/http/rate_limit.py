@@ -1,5 +1,10 @@
 """Rate limit: choose the next job within the limits of connections, in all and per host, and of starts per second.
 
+All requests of one engine to the same host and port share a limit, whatever their source; redirects and retries count
+as requests. After a start, the next request that has `per_second` waits for 1 / `per_second` of the one that started;
+requests without it neither wait nor count. With such a limit one process downloads (`downloads`). Different runs share
+no limit. Connections are counted for each host and `per_host`.
+
 It reads no clock: callers pass the time.
 """
 
@@ -15,7 +20,7 @@ class Waiting(Protocol):
     """A job that waits for a host, with the limits of that host."""
 
     host: str
-    """The host whose limits apply."""
+    """Host and port whose limits apply."""
     per_host: int
     """Most concurrent jobs for the host."""
     per_second: float | None

@@ -1,8 +1,10 @@
 """Redirects: which statuses are followed, and which method, headers and body the next request has (RFC 9110, 15.4).
 
 A different origin (scheme, host, port) gets no headers of the source, hence no credentials, and no body. Headers
-dropped once are not sent again, even if a later redirect leads back to the first origin. `cookies` has the rules for
-cookies, and the limit `max_redirects` the number of redirects.
+dropped once are not sent again, even if a later redirect leads back to the first origin. Every target gets the
+validators, or the range, of the known version or the partial body (`conditional`), which its final target once sent.
+A cookie without a domain is sent to its own origin only, others as servers scoped them (`cookies`). `max_redirects`
+limits their number.
 """
 
 from http import HTTPStatus

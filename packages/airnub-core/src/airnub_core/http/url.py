@@ -23,7 +23,8 @@ from airnub_core.http.ssrf import literal_address
 
 WITH_HOST = "an http or https URL with a host"
 WITH_PORT = "an http or https URL with a port from 1 to 65535"
-HOST_NAME = re.compile(r"(?=.{1,254}$)([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
+_LONGEST_HOST = 254
+HOST_NAME = re.compile(rf"(?=.{{1,{_LONGEST_HOST}}}$)([a-z0-9_-]{{1,63}}\.)*[a-z0-9_-]{{1,63}}\.?")
 """A valid host name (RFC 1035, 2.3.4), with underscores, which are in use."""
 _PORTS = {"http": 80, "https": 443}
 _PATH = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
@@ -72,7 +73,12 @@ def parse_url(asked: str, url: str, base: str = "") -> Url:
     """
     if len(url) > _LONGEST:
         raise RefusedUrlError(asked, f"one of {len(url):,} characters, of which at most {_LONGEST:,} are allowed")
-    if (match := _PLAIN.fullmatch(url)) and "/." not in url and not _is_odd(match[2]):
+    if (
+        (match := _PLAIN.fullmatch(url))
+        and "/." not in url
+        and len(match[2]) <= _LONGEST_HOST
+        and not _is_odd(match[2])
+    ):
         scheme, host, port = match.groups()
         return Url(url, scheme, host, int(port) if port else _PORTS[scheme])
     from ada_url import URL, join_url  # imported here, since few URLs need it

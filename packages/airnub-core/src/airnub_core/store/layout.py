@@ -2,6 +2,9 @@
 
 <root>/<source>/<hex[:2]>/<hex>/<file name>
                                 <file name>.manifest.json
+
+<hex> is the SHA-256 of the object's bytes; a further URL with the same bytes has a manifest of its own beside it,
+<file name>.<first 8 digits of the URL's SHA-256>.manifest.json.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Recovery: publish and index the complete bodies that a dead process left, so that they are not fetched again.
 
 Partial downloads that can be resumed are moved to `partials`. The rest of the staging folder, such as incomplete
-bodies, is removed with it; `staging` calls this module before each run, and removes the folder.
+bodies, is removed with it; `staging_folder` calls this module before each run, and removes the folder.
 
 A batch is published by renaming its staged folders. Before the first rename, one sync makes them durable together with
 the intent log, the list of bodies in the batch. So every visible object is complete, and the next run repeats renames
