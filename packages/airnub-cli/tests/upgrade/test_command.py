@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
+from airnub_cli.upgrade.compose import Container
 
 
 @pytest.fixture
@@ -34,3 +35,77 @@ def test_help_has_an_example():
     said = CliRunner().invoke(main, ["upgrade", "--help"]).output
     assert "uv run airnub upgrade --dry-run" in said
     assert "Exit status" in said
+
+
+class Compose:
+    """A running system whose server, setup and worker have new images; records what `up` starts, as Compose does."""
+
+    services = {
+        "server": {"image": "new"},
+        "setup": {"image": "new", "restart": "no", "depends_on": {"server": {}}},
+        "worker-a": {"image": "new", "depends_on": {"setup": {}, "server": {}}},
+    }
+    counts_dependencies = False
+
+    def __init__(self, *_):
+        self.started = []
+
+    def configuration(self):
+        return {"name": "demo", "services": self.services}
+
+    def digests(self, configuration):
+        return dict.fromkeys(configuration["services"], "1")
+
+    def ignores_dependencies(self, configuration):
+        return not self.counts_dependencies
+
+    def containers(self, project):
+        return [
+            Container(name, name, "old-id", "1", "restart" not in one, 0, frozenset(), {})
+            for name, one in self.services.items()
+        ]
+
+    def image(self, reference):
+        return {"Id": "new-id", "Config": {"Env": []}}
+
+    def runs(self, network):
+        return []
+
+    def run(self, configuration, service, *command):
+        """Nothing to check."""
+
+    def do(self, command, *arguments):
+        """`up` starts services with their dependencies, of which exited ones run again."""
+        if command == "up":
+            names = [one for one in arguments if not one.startswith("-")]
+            needed = [] if "--no-deps" in arguments else [n for one in names for n in self._exited_before(one)]
+            self.started += [*needed, *names]
+
+    def do_once(self, project, service):
+        self.started.append(service)
+
+    def _exited_before(self, name):
+        return [one for one in self.services[name].get("depends_on", ()) if "restart" in self.services[one]]
+
+
+@pytest.fixture
+def compose(in_checkout, monkeypatch):
+    """The system that the command changes."""
+    found = Compose()
+    monkeypatch.setattr("airnub_cli.upgrade.command.ComposeProject", lambda *_: found)
+    return found
+
+
+def test_setup_runs_once(compose):
+    """Not again with the workers, which depend on it."""
+    result = CliRunner().invoke(main, ["upgrade"])
+    assert result.exit_code == 0, result.output
+    assert compose.started == ["server", "setup", "worker-a"]
+
+
+def test_setup_runs_again_if_compose_would_recreate_the_workers(compose):
+    """Before 2.29.3, `up --no-deps` records different settings, and a later `up` would stop the workers again."""
+    compose.counts_dependencies = True
+    result = CliRunner().invoke(main, ["upgrade"])
+    assert result.exit_code == 0, result.output
+    assert compose.started == ["server", "setup", "setup", "worker-a"]
