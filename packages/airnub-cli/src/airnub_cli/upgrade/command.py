@@ -159,8 +159,13 @@ def _bring_up(
         compose.do("kill", "--signal", "SIGUSR1", *replaced)
     # Without a number, Compose removes scaled containers.
     scales = [f"--scale={name}={running.count(name)}" for name in step.services if running.count(name) > 1]
-    # What workers depend on is up to date by now, and with dependencies `up` runs its one-shot services again.
-    alone = ["--no-deps"] if workers and compose.ignores_dependencies(configuration) else []
+    alone = []
+    if workers:
+        # Their dependencies are up to date by now, and an `up` with dependencies runs the one-shot ones again. The
+        # containers are made by `create`: Compose before 2.29.3 records different settings in an `up --no-deps`, and
+        # the next `up` would recreate it.
+        compose.do("create", "--no-build", *scales, *workers)
+        alone = ["--no-deps", "--no-recreate"]
     compose.do("up", "--detach", "--wait", "--no-build", *alone, *scales, *step.services)
 
 

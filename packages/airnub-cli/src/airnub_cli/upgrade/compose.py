@@ -63,20 +63,6 @@ class ComposeProject:
         ).splitlines()
         return dict(line.split(maxsplit=1) for line in lines if line.strip())
 
-    def ignores_dependencies(self, configuration: Mapping[str, Any]) -> bool:
-        """Whether `depends_on` does not count in the digests of settings, as since Compose 2.29.3.
-
-        In earlier versions, the `up` after an `up --no-deps` finds different settings and recreates the services.
-
-        Args:
-            configuration: the result of `configuration`.
-        """
-        services = {
-            name: {key: value for key, value in one.items() if key != "depends_on"}
-            for name, one in configuration["services"].items()
-        }
-        return self.digests({**configuration, "services": services}) == self.digests(configuration)
-
     def containers(self, project: str) -> list[Container]:
         """The containers of all services, running or not, without those of `docker compose run`."""
         ids = self._read(
