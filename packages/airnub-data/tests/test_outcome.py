@@ -1,5 +1,6 @@
 """Outcomes of datasets, as a stage reports them."""
 
+import resource
 from dataclasses import replace
 
 import polars as pl
@@ -49,6 +50,20 @@ def test_beyond_a_limit(fill, outcome):
     assert (accepted.kind, accepted.rows, accepted.quarantined) == (Status.STORED, 1, 1)
     assert accepted.violations == failed.violations
     assert outcome().violations == failed.violations
+
+
+def test_a_full_disk(fill, outcome):
+    """The failed item names the dataset and the cause; a file size limit fails writes like a full disk."""
+    fill({"a": HEADER + b"".join(b"%d,%d,\n" % (n, n * 7919 % 10007) for n in range(20_000))})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        failed = outcome()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert failed.kind is Status.FAILED
+    assert "orders: File too large; objects stored before are intact" in str(failed.error)
+    assert outcome().kind is Status.STORED
 
 
 def test_a_dataset_that_cannot_be_made(outcome):

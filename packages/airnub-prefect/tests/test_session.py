@@ -1,5 +1,6 @@
 """A session."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ def forgotten(monkeypatch):
     for name in ("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_LOGGING_INTERNAL_LEVEL"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
+    monkeypatch.setattr("logging.raiseExceptions", True)
 
 
 def run(session, fn, **parameters):
@@ -224,3 +226,24 @@ def test_a_full_store_is_no_lost_server(health):
 
     with pytest.raises(StoreError):
         run(Session(None, health), full)
+
+
+def test_logs_that_a_lost_server_does_not_take_are_not_printed(health, monkeypatch, capsys):
+    """The error at the end names the server once; `--verbose` prints each failed log request."""
+    from prefect.logging.handlers import APILogWorker
+
+    class Client:
+        async def request(self, *_, **__):
+            raise OSError("All connection attempts failed")
+
+    def send():
+        worker = APILogWorker.__new__(APILogWorker)
+        worker._client = Client()
+        asyncio.run(worker._handle_batch([b"{}"]))
+        return capsys.readouterr().err
+
+    monkeypatch.setenv("PREFECT_API_URL", health)
+    with prefect_session(verbose=True):
+        assert "All connection attempts failed" in send()
+    with prefect_session():
+        assert send() == ""

@@ -15,6 +15,6 @@ def site():
 
 @pytest.fixture
 def broken_site():
-    """The sample site with the status 410 for every request."""
+    """The sample site of `demo --with-failure`, with a URL that has the status 410."""
     with SampleSite(DEMO.routes(with_failure=True)) as running:
         yield running

@@ -24,8 +24,11 @@ def test_first_run_stores_and_second_finds_everything_unchanged(prefect_api, sit
     assert {outcome.kind for report in second.values() for outcome in report.outcomes} == {Status.UNCHANGED}
 
 
-def test_failed_items_fail_the_run_and_are_named(prefect_api, broken_site, tmp_path):
-    """The message has the URL and the status; every stage was run."""
-    with pytest.raises(PipelineFailedError, match=r"(?s)ingestion: (\d) of \1 items failed.*410 Gone") as failed:
+def test_a_failed_item_fails_the_run_and_is_named(prefect_api, broken_site, tmp_path):
+    """The message has the URL and the status; every stage was run, and all other items were stored."""
+    with pytest.raises(PipelineFailedError, match=r"(?s)ingestion: 1 of \d items failed.*410 Gone") as failed:
         run(broken_site, tmp_path)
     assert list(failed.value.reports) == [stage.name for stage in DEPARTMENT.stages]
+    outcomes = failed.value.reports["ingestion"].outcomes
+    assert [outcome.kind for outcome in outcomes].count(Status.FAILED) == 1
+    assert {outcome.kind for outcome in outcomes} <= {Status.STORED, Status.FAILED}

@@ -1,9 +1,13 @@
 """Outcomes: the result of making a dataset, as a stage reports it."""
 
+import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from airnub_core.errors import IngestError
+import polars as pl
+
+from airnub_core.errors import IngestError, StoreError
 from airnub_core.outcome import CheckResult, Outcome, Status
 from airnub_core.store.location import StoreLocation
 from airnub_data.dataset import Dataset
@@ -16,6 +20,7 @@ from airnub_data.record import Record, Run
 from airnub_data.table import Table
 
 _NEXT = "Run what failed again (run ingestion --failed), or make it as it is: run processing --accept "
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _NAMED = 5
 """Maximum number of differences from the declaration in a warning."""
 
@@ -58,6 +63,8 @@ def dataset_outcome(
         )  # fmt: skip
     except IngestError as error:
         return Outcome(dataset.stem, Status.FAILED, error=error)
+    except pl.exceptions.PolarsError as error:
+        return Outcome(dataset.stem, Status.FAILED, error=_system_error(error, f"{location.name}/{dataset.stem}"))
     record = made.record
     return Outcome(
         dataset.stem,
@@ -76,6 +83,19 @@ def dataset_outcome(
         checks=made.checks,
         warning=_warning(made, dataset),
     )
+
+
+def _system_error(error: pl.exceptions.PolarsError, path: str) -> StoreError:
+    """The error of the operating system that Polars reports as a text, such as that of a full disk.
+
+    Raises:
+        PolarsError: it is a different error.
+    """
+    code = _OS_ERROR.search(str(error))
+    if code is None:
+        raise error
+    number = int(code[1])
+    return StoreError.of(OSError(number, os.strerror(number)), path)
 
 
 def skipped_outcome(dataset: Dataset, location: Location, reason: str) -> Outcome:

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -109,6 +110,8 @@ def prefect_session(*, verbose: bool = False) -> Iterator[Session]:
     if not verbose:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
+        # Prefect would print each log message that a lost server does not take; `ServerLostError` says it once.
+        logging.raiseExceptions = False
     url = configured_api_url()
     if url is None:
         server = EmbeddedServer()

@@ -186,6 +186,10 @@ def test_a_store_that_cannot_be_written(run, tmp_path):
     assert status == 1
     assert str(tmp_path / "store") in json.loads(stdout)["failure"]
     assert "Traceback" not in stderr
+    # Without JSON there is no table, which would say that there were no items.
+    status, stdout, stderr = run("ingestion", ingestion(tmp_path, "http://a.invalid/"))
+    assert (status, stdout) == (1, "")
+    assert str(tmp_path / "store") in stderr
 
 
 def test_a_missing_secret_stops_no_other_source(run, site, tmp_path):

@@ -153,14 +153,20 @@ def _bring_up(
             compose.do_once(configuration["name"], name)
         return
     running = [one.service for one in containers if one.running]
-    if workers := [name for name in step.services if name.startswith("worker-") and name in running]:
+    workers = [name for name in step.services if name.startswith("worker-")]
+    if replaced := [name for name in workers if name in running]:
         # Workers need not wait for their runs: the next worker of the pool watches them.
-        compose.do("kill", "--signal", "SIGUSR1", *workers)
+        compose.do("kill", "--signal", "SIGUSR1", *replaced)
     # Without a number, Compose removes scaled containers.
     scales = [f"--scale={name}={running.count(name)}" for name in step.services if running.count(name) > 1]
-    # With dependencies, which are up to date by now: without them Compose records different settings, and the next `up`
-    # would recreate the service. One-shot services before workers run again.
-    compose.do("up", "--detach", "--wait", "--no-build", *scales, *step.services)
+    alone = []
+    if workers:
+        # Their dependencies are up to date by now, and an `up` with dependencies runs the one-shot ones again. The
+        # containers are made by `create`: Compose before 2.29.3 records different settings in an `up --no-deps`, and
+        # the next `up` would recreate it.
+        compose.do("create", "--no-build", *scales, *workers)
+        alone = ["--no-deps", "--no-recreate"]
+    compose.do("up", "--detach", "--wait", "--no-build", *alone, *scales, *step.services)
 
 
 def _say(line: str) -> None:

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from dying import DYING
@@ -54,6 +55,23 @@ def test_what_is_wrong_with_the_disk_is_no_damage(tmp_path):
     with pytest.raises(StoreError) as error:
         SqliteIndex(tmp_path / "index.sqlite")
     assert not isinstance(error.value, DamagedIndexError)
+
+
+def test_an_io_error_on_a_full_disk_names_the_disk(tmp_path, monkeypatch):
+    """SQLite has no message of its own if the file of its shared memory cannot grow."""
+    index = SqliteIndex(tmp_path / "index.sqlite")
+
+    def fail(tables):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+        raise error
+
+    with pytest.raises(StoreError, match="check the disk and the kernel's log"):
+        index._transactions.run(fail)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(StoreError, match="free space, or inodes, on its file system"):
+        index._transactions.run(fail)
+    index.close()
 
 
 def test_keys_are_found_among_many(tmp_path, known):

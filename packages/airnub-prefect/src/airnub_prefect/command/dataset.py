@@ -23,12 +23,16 @@ def dataset_group(department: Department) -> click.Group:
     )
     def dataset() -> None: ...
 
-    def at(where: Mapping[str, Path | None], module: str, work: Callable[[Any, Any], int]) -> NoReturn:
+    def call(work: str, where: Mapping[str, Path | None], *arguments: Any, **options: Any) -> NoReturn:
+        """Find the datasets, call `MODULE.FUNCTION` of this folder with them and the arguments, and exit."""
+
         def run() -> int:
             from airnub_prefect.command.locations import find_datasets
 
             datasets = find_datasets(department, where["datasets"], where["store"], where["config"])
-            return work(import_module(f"airnub_prefect.command.{module}"), datasets)
+            module, _, function = work.partition(".")
+            implementation: Callable[..., int] = getattr(import_module(f"airnub_prefect.command.{module}"), function)
+            return implementation(datasets, *arguments, **options)
 
         exit_with(run)
 
@@ -37,7 +41,7 @@ def dataset_group(department: Department) -> click.Group:
     @dataset_options
     def ls(as_json: bool, **where: Path | None) -> None:
         """List the datasets, each with its version and row count."""
-        at(where, "dataset_contents", lambda contents, datasets: contents.ls(datasets, as_json=as_json))
+        call("dataset_contents.ls", where, as_json=as_json)
 
     @dataset.command("show", epilog=f"Example: uv run {name} dataset show sales --as-of 2026-11-01")
     @click.argument("dataset_name", metavar="NAME")
@@ -53,11 +57,7 @@ def dataset_group(department: Department) -> click.Group:
 
         The output has its declaration, its inputs, and the reasons for the work of the next run.
         """
-        at(
-            where,
-            "dataset_contents",
-            lambda contents, datasets: contents.show(datasets, dataset_name, as_of, as_json=as_json),
-        )
+        call("dataset_contents.show", where, dataset_name, as_of, as_json=as_json)
 
     @dataset.command("history", epilog=f"Example: uv run {name} dataset history sales")
     @click.argument("dataset_name", metavar="NAME")
@@ -68,11 +68,7 @@ def dataset_group(department: Department) -> click.Group:
 
         Each has its time, run and row count.
         """
-        at(
-            where,
-            "dataset_contents",
-            lambda contents, datasets: contents.history(datasets, dataset_name, as_json=as_json),
-        )
+        call("dataset_contents.history", where, dataset_name, as_json=as_json)
 
     @dataset.command("quarantine", epilog=f"Example: uv run {name} dataset quarantine sales --limit 20")
     @click.argument("dataset_name", metavar="NAME")
@@ -84,11 +80,7 @@ def dataset_group(department: Department) -> click.Group:
 
         The output has the counts by rule, and examples with their text and origin.
         """
-        at(
-            where,
-            "dataset_contents",
-            lambda contents, datasets: contents.quarantine(datasets, dataset_name, limit, as_json=as_json),
-        )
+        call("dataset_contents.quarantine", where, dataset_name, limit, as_json=as_json)
 
     @dataset.command("rollback", epilog=f"Example: uv run {name} dataset rollback sales 3")
     @click.argument("dataset_name", metavar="NAME")
@@ -99,14 +91,14 @@ def dataset_group(department: Department) -> click.Group:
 
         Runs do not update the dataset until `dataset release`.
         """
-        at(where, "dataset_versions", lambda versions, datasets: versions.rollback(datasets, dataset_name, version))
+        call("dataset_versions.rollback", where, dataset_name, version)
 
     @dataset.command("release", epilog=f"Example: uv run {name} dataset release sales")
     @click.argument("dataset_name", metavar="NAME")
     @dataset_options
     def release(dataset_name: str, **where: Path | None) -> None:
         """Allow runs to update a dataset again after a rollback."""
-        at(where, "dataset_versions", lambda versions, datasets: versions.release(datasets, dataset_name))
+        call("dataset_versions.release", where, dataset_name)
 
     @dataset.command("vacuum", epilog=f"Example: uv run {name} dataset vacuum --dry-run")
     @click.argument("names", metavar="[NAME]...", nargs=-1)
@@ -118,10 +110,6 @@ def dataset_group(department: Department) -> click.Group:
 
         Without NAME, all datasets are searched.
         """
-        at(
-            where,
-            "dataset_versions",
-            lambda versions, datasets: versions.vacuum(datasets, names, dry_run=dry_run, as_json=as_json),
-        )
+        call("dataset_versions.vacuum", where, names, dry_run=dry_run, as_json=as_json)
 
     return dataset

@@ -80,7 +80,8 @@ def run_stage(
         seconds = time.monotonic() - started
     if as_json:
         print_json(stage_document(stage.name, report, failure=failure, seconds=seconds))
-    else:
+    elif failure is None or report.outcomes:
+        # After an error of the store nothing is known about the items, which is not the same as no items.
         print_report(stage.name, report, seconds)
     if failure is not None:
         echo_error(said or failure)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -21,6 +22,8 @@ _CACHE_KIB = 8 * 1024
 _LOG_PAGES = 4000
 """Number of pages, of 4 KiB each, after which the write-ahead log is checkpointed."""
 _BUSY_SECONDS = 60
+_FULL = 64 * 1024
+"""Free bytes below which an I/O error is that of a full disk, where SQLite cannot enlarge its shared memory."""
 _ADVICE = {
     sqlite3.SQLITE_FULL: ADVICE[errno.ENOSPC],
     sqlite3.SQLITE_READONLY: ADVICE[errno.EROFS],
@@ -265,4 +268,6 @@ def _store_error(error: sqlite3.Error, path: Path) -> StoreError:
     """The StoreError for an error of SQLite; DamagedIndexError for a damaged file."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # higher bits are extended codes
     kind = DamagedIndexError if code in _DAMAGED else StoreError
+    if code == sqlite3.SQLITE_IOERR and path.parent.is_dir() and shutil.disk_usage(path.parent).free < _FULL:
+        code = sqlite3.SQLITE_FULL
     return kind(str(path), f"the index cannot be used ({error})", advice=_ADVICE.get(code, ""))
