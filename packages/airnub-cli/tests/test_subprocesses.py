@@ -2,9 +2,11 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -51,6 +53,7 @@ def test_few_items_need_no_process():
 
 MANY = """
 import os
+import signal
 from airnub_cli.subprocesses import map_in_processes
 
 def doubled(number):
@@ -101,6 +104,14 @@ assert said == "done" and process != os.getpid()
 with beside(lambda: "x" * 10_000_000) as result:
     assert len(result()) == 10_000_000  # more than a pipe holds
 
+def of_its_own():
+    with beside(os.getpid) as result:
+        return os.getpid(), result()
+
+with beside(of_its_own) as result:
+    child, grandchild = result()
+assert len({os.getpid(), child, grandchild}) == 3
+
 def ended():
     if os.getpid() != parent:
         os._exit(1)
@@ -127,6 +138,63 @@ except ChildProcessError:
 def test_a_function_beside_a_block():
     """Its result is that of a child; of one that ends, it is made here; none is left after an error in the block."""
     subprocess.run([sys.executable, "-c", BESIDE], check=True, stdin=subprocess.PIPE, timeout=60)
+
+
+CUT = """
+import os, signal, threading, time
+from airnub_cli.subprocesses import beside
+
+parent = os.getpid()
+
+def cut():
+    if os.getpid() != parent:
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    return "x" * 10_000_000
+
+with beside(cut) as result:
+    time.sleep(1)
+    assert len(result()) == 10_000_000
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
+def test_a_child_that_is_killed_while_it_sends():
+    """The function runs here, as after any other failure of the child."""
+    subprocess.run([sys.executable, "-c", CUT], check=True, timeout=60)
+
+
+LEFT = """
+import os, time
+from airnub_cli.subprocesses import beside
+
+def large():
+    print(os.getpid(), flush=True)
+    return "x" * 10_000_000
+
+with beside(large):
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
+def test_a_child_does_not_outlive_a_killed_parent():
+    """It cannot send its result, and ends: stdout, which both have, ends, too."""
+    with subprocess.Popen([sys.executable, "-c", LEFT], stdout=subprocess.PIPE) as parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+        try:
+            assert parent.communicate(timeout=20) == (b"", None)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_nothing_is_forked_without_proc(monkeypatch, tmp_path):
+    """Threads of libraries are unknown there."""
+    monkeypatch.setattr(subprocesses, "_PROC", tmp_path)
+    monkeypatch.setattr(subprocesses, "can_fork", lambda: True)
+    with beside(os.getpid) as result:
+        assert result() == os.getpid()
 
 
 def test_an_error_beside_a_block():

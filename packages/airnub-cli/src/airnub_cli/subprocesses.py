@@ -79,22 +79,25 @@ def beside(work: Callable[[], R]) -> Iterator[Callable[[], R]]:
     If no process can be forked, or if the process fails, the function runs in this process when its result is wanted,
     so that its error is visible. Nothing is forked beside threads of libraries, either: grimp, for one, would wait in
     the child for threads that only this process has.
+
+    The process is no daemon of `multiprocessing`, since a daemon may have no processes of its own. If this process is
+    killed, the child ends as soon as it has a result.
     """
-    if not can_fork() or len(list(Path("/proc/self/task").iterdir())) > 1:
+    if not can_fork() or _native_threads() != 1:
         yield work
         return
     import multiprocessing
 
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_send, args=(sender, work), daemon=True)
+    child = context.Process(target=_send, args=(receiver, sender, work), daemon=False)
     child.start()
     sender.close()
 
     def result() -> R:
         try:
             found: R = receiver.recv()
-        except EOFError:
+        except (EOFError, OSError):  # an OSError if the child was killed while it sent the result
             return work()
         return found
 
@@ -106,7 +109,16 @@ def beside(work: Callable[[], R]) -> Iterator[Callable[[], R]]:
         receiver.close()
 
 
-def _send(sender: "Connection", work: Callable[[], Any]) -> None:
+def _native_threads() -> int | None:
+    """The threads of this process, also those of libraries; `None` without /proc."""
+    try:
+        return len(os.listdir(_PROC / "self" / "task"))  # noqa: PTH208  # names are all that is needed
+    except FileNotFoundError:
+        return None
+
+
+def _send(receiver: "Connection", sender: "Connection", work: Callable[[], Any]) -> None:
+    receiver.close()  # otherwise a child whose parent was killed would wait for itself to read the result
     with suppress(Exception, KeyboardInterrupt, SystemExit):  # the parent repeats the work, and reports its error
         sender.send(work())
 

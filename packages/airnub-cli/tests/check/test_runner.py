@@ -2,15 +2,17 @@
 Everything: all looks, in one list.
 """
 
+import json
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
 
+from airnub_cli import subprocesses
 from airnub_cli.__main__ import main
 from airnub_cli.apply import variables
-from airnub_cli.cache import Cache, Fingerprints
+from airnub_cli.cache import NO_CACHE, Cache, DeferredCache, Fingerprints
 from airnub_cli.check import environments, import_contracts, isolation, runner, unchanged
 from airnub_cli.check.runner import check_everything
 from airnub_cli.check.unchanged import of_backend, of_imports
@@ -155,6 +157,47 @@ def test_mistakes_of_every_kind_are_reported_at_once(compiled):
         "departments/beta_dept/src/beta_dept/flows/more.py:4: expected a deployment of flow beta_dept.flows.more.more",
     ):
         assert expected in found
+
+
+CHECKED = """
+import json, os, sys
+from pathlib import Path
+from airnub_cli.cache import NO_CACHE, DeferredCache
+from airnub_cli.check import runner
+
+check_files = runner._check_files
+def files(*arguments):
+    mistakes, broken, entries = check_files(*arguments)
+    return mistakes, broken, [*entries, ("process", "", os.getpid())]
+runner._check_files, runner.check_lock = files, lambda root: []
+new = DeferredCache(NO_CACHE)
+found = runner.check_everything(Path(sys.argv[1]), new)
+process, entries = new.get("process", ""), sorted(entry[:2] for entry in new.entries if entry[1])
+print(json.dumps([process != os.getpid(), list(map(str, found)), entries]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
+def test_two_processes_find_what_one_does(compiled, monkeypatch):
+    """Mistakes of both, and the same cache entries, none of which is that of a check with mistakes."""
+    compiled.change(
+        "departments/alpha_dept/src/alpha_dept/flows/ingestion.py", "import shared_things", "import beta_dept, numpy"
+    )
+    compiled.write("departments/beta_dept/src/beta_dept/broken.py", "def (:\n")
+    compiled.write("configs/variables/beta_dept/ingestion.yaml", "dais: 2\n")
+    monkeypatch.chdir(compiled.root)
+    made = subprocess.check_output([sys.executable, "-c", CHECKED, compiled.root])
+    in_child, found, entries = json.loads(made)
+    assert in_child
+    new = DeferredCache(NO_CACHE)
+    monkeypatch.setattr(subprocesses, "can_fork", lambda: False)
+    assert found == list(map(str, check_everything(compiled.root, new)))
+    kinds = {"dependencies", "imports", "imports_of"}
+    of_files = [entry for entry in entries if entry[0] in kinds]
+    assert of_files == sorted([kind, digest] for kind, digest, _ in new.entries if kind in kinds)
+    for expected in ("numpy, and does not declare", "broken.py:1: broken Python", "unknown key 'dais'"):
+        assert expected in "\n".join(found)
+    assert {kind for kind, _ in of_files} == {"dependencies", "imports_of"}
 
 
 def test_a_compiled_file_that_is_stale(compiled):

@@ -51,7 +51,7 @@ def test_schedules_that_nobody_understands(when, told):
 
 @pytest.mark.parametrize("missing", ["slug", "active"])
 def test_what_prefect_would_make_up_is_required(missing):
-    """A slug keeps a schedule's pause; `active` does not come back when it is dropped."""
+    """Without a slug, a deploy replaces all schedules; without `active`, it keeps what the last deploy set."""
     schedule = {"slug": "s", "active": True, "cron": "0 5 * * *"}
     del schedule[missing]
     with pytest.raises(ValidationError, match=f"{missing}\n  Field required"):

@@ -57,7 +57,11 @@ def check_everything(workspace_root: Path, cache: Cache = NO_CACHE) -> list[Diag
 def _check_files(
     workspace: Workspace, cache: Cache, prints: Fingerprints
 ) -> tuple[list[Diagnostic], set[str], list[tuple[str, str, Any]]]:
-    """Checks that import no department: mistakes, modules of members that cannot be imported, and cache entries."""
+    """Checks of files, and of data contracts, which alone import departments: those that publish.
+
+    Returns:
+        Mistakes, modules of members that cannot be imported, and cache entries.
+    """
     # They take seconds to import.
     from airnub_cli.check.import_contracts import check_import_contracts, read_imports
     from airnub_cli.check.isolation import check_dependencies

@@ -2,8 +2,9 @@
 
 - exactly one of `cron`, `interval` and `rrule`, as Prefect reads it; a `timezone` of IANA, if any
 - an `anchor_date` beside an `interval`: without one, intervals begin anew with each deploy
-- `active`: without it, Prefect keeps the value of the last deploy; an environment may override it (`schedules`)
-- a `slug`, unique in the deployment: by its slug, a schedule that was paused stays paused when it is deployed again
+- `active`: a deploy sets it, so a schedule that was paused is resumed by `true`; without it, Prefect keeps the value of
+  the last deploy; an environment may override it (`schedules`)
+- a `slug`, unique in the deployment: by its slug, a deploy updates the schedule, instead of one that replaces it
 - `parameters` that fit the flow, and that are complete with those of the deployment (`deployment_check`)
 """
 
