@@ -67,6 +67,13 @@ def test_what_goes_elsewhere_is_written_alone(house, airnub, to):
     assert after == before
 
 
+def test_a_file_that_cannot_be_written(house, airnub):
+    """Its path and the reason, and the status of a wrong argument."""
+    found = airnub("-o", "pyproject.toml/prefect.yaml")
+    assert found.exit_code == 2
+    assert "pyproject.toml/prefect.yaml: expected a file that can be written, found: " in found.output
+
+
 def test_with_a_mistake_nothing_is_written(house, airnub):
     """The mistakes stand on stderr with their lines; exit status 2."""
     house.change("concurrency_limit: {limit: 3,", "concurrency_limit: {limt: 3,")

@@ -299,7 +299,7 @@ class StoreError(IngestError):
 class DamagedObjectError(StoreError):
     """The bytes of an object do not match its digest."""
 
-    remedy = "run with --force to fetch it again; `store verify` lists all damaged files"
+    remedy = "run the ingestion with --force to fetch it again; `store verify` lists all damaged files"
 
 
 class DamagedManifestError(StoreError):

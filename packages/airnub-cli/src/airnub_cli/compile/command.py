@@ -95,7 +95,12 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
         if check:
             click.echo(f"{shown(path)} is stale; `{_command(name, kind, output)}` writes it", err=True)
         else:
-            write_atomic(path, expected)
+            try:
+                write_atomic(path, expected)
+            except OSError as error:
+                message = f"{shown(path)}: expected a file that can be written, found: {error.strerror or error}"
+                click.secho(message, fg="red", err=True)
+                sys.exit(INVALID)
             click.echo(f"{shown(path)} is written", err=True)
     if not wanted and to != "-":
         click.echo(f"{shown(Path(to))} is up to date: {len(found.entries())} deployments", err=True)
