@@ -185,10 +185,11 @@ def _categories(department: Department, modules: list[ModuleType]) -> set[str]:
 
 
 def _imported(module: ModuleType, wanted: Collection[str]) -> set[str]:
-    """Imported names that may be modules, anywhere in a module; it is parsed if it has one of the wanted names."""
+    """Imported names that may be modules, anywhere in a module; it is parsed only if it may import a wanted one."""
     found: set[str] = set()
     content = Path(str(module.__file__)).read_bytes()
-    if not any(name.rpartition(".")[2].encode() in content for name in wanted if name != module.__name__):
+    names = (name.rpartition(".")[2].encode() for name in wanted if name != module.__name__)
+    if b"from ." not in content and not any(name in content for name in names):
         return found
     package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
     for node in ast.walk(ast.parse(content)):

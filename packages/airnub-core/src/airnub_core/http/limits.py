@@ -10,7 +10,7 @@
 | buffers of all files of a call | `FILE_BUFFERS` | transfers wait until a buffer is written to disk (1) |
 | buffers of all single requests (`Engine.get`) | `SINGLE_BUFFERS` | the same |
 | of a web page or a sitemap (`Engine.peek`) | the complete body, up to the limit of the caller | `TooLargeError` |
-| of a robots.txt | the same | is cut off |
+| of a robots.txt | the complete body, up to 512 KiB whatever `max_bytes` | is cut off |
 | read as a stream (`Engine.client`) | `SMALL` until delivery, then `MOST_HELD` | is delivered; the transfer pauses |
 | of a redirect or an error | `MAX_UNWANTED` | is cut off |
 
