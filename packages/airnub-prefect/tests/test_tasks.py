@@ -168,7 +168,7 @@ def test_a_store_that_cannot_be_written(prefect_api, site, tmp_path):
 
 def test_a_disk_that_is_full_when_the_store_is_closed(prefect_api, site, tmp_path, monkeypatch):
     """It fails the task at once, with an error that says what to do: it is not tried again."""
-    from airnub_core.store import objects, staging
+    from airnub_core.store import objects, staging_folder
 
     tries = []
 
@@ -177,7 +177,7 @@ def test_a_disk_that_is_full_when_the_store_is_closed(prefect_api, site, tmp_pat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(objects, "LEFT", 0)
-    monkeypatch.setattr(staging, "defer_sync", leave)
+    monkeypatch.setattr(staging_folder, "defer_sync", leave)
     site.routes["/a.csv"] = Reply(b"a")
     part = settings(tmp_path, files=[FileSource(name="a", urls=[site.url("/a.csv")])]).of_files()
     with pytest.raises(StoreError, match="No space left on device; free space"):
