@@ -190,8 +190,8 @@ def test_images_to_build_are_those_whose_digest_changed(made, before, seed):
     after = digests(made.root)
     truth = {name for name, digest in after.items() if before.get(name) != digest}
     found = affected(made.root, "main").found
-    told = {one.target.name.replace("_", "-") for one in found if Concern.IMAGE in one.concerns}
-    assert told == truth, said
+    images = {one.target.name.replace("_", "-") for one in found if Concern.IMAGE in one.concerns}
+    assert images == truth, said
     assert all(reason.endswith(f" → {one.target.name}") for one in found for reason in one.reasons)
 
 
@@ -213,6 +213,6 @@ def test_the_rules_in_the_code_are_those_of_the_page():
     """Both have the same files; the last row of the page has examples of files that affect nothing."""
     page = (Path(__file__).parents[1] / "docs" / "affected.md").read_text()
     rows = page.partition("| changed file |")[2].partition("\n\n")[0].splitlines()[2:]
-    told = {name for row in rows[:-1] for name in _FILE.findall(row.split(" | ")[0])}
+    on_page = {name for row in rows[:-1] for name in _FILE.findall(row.split(" | ")[0])}
     assert rows[-1].startswith("| all other files")
-    assert {*_FILE.findall(rules.__doc__), *rules.TESTS_OF_ALL} == told
+    assert {*_FILE.findall(rules.__doc__), *rules.TESTS_OF_ALL} == on_page

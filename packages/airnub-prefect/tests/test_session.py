@@ -247,3 +247,4 @@ def test_logs_that_a_lost_server_does_not_take_are_not_printed(health, monkeypat
         assert "All connection attempts failed" in send()
     with prefect_session():
         assert send() == ""
+    assert "All connection attempts failed" in send()

@@ -190,7 +190,7 @@ class Checkout:
         """The whole result."""
         return affected(self.root, base)
 
-    def told(self, base: str = "main") -> dict[str, str]:
+    def affected(self, base: str = "main") -> dict[str, str]:
         """Concerns by name of members and images."""
         found = [one for one in self.answer(base).found if one.target.kind != "workspace"]
         return {one.target.name: " ".join(one.concerns) for one in found}

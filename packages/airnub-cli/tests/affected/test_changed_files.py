@@ -127,27 +127,27 @@ def reading(checkout):
 def test_a_change_concerns_the_tests_of_both(reading):
     """The contract is in no image; the chain goes through the publishing department."""
     reading.write(PATH)
-    assert reading.told() == {"alpha": "tests", "beta": "tests"}
+    assert reading.affected() == {"alpha": "tests", "beta": "tests"}
     assert reading.reasons("beta") == [f"{PATH} → alpha → beta"]
 
 
 def test_a_removed_contract_affects_its_readers(reading):
     """Until their `reads.yaml` no longer names it."""
     (reading.root / PATH).unlink()
-    assert reading.told() == {"alpha": "tests", "beta": "tests"}
+    assert reading.affected() == {"alpha": "tests", "beta": "tests"}
 
 
 def test_a_different_version_does_not_affect_readers_of_the_first(reading):
     """A different name does not either."""
     reading.write(PATH.replace("v1", "v2"))
     reading.write(PATH.replace("rain", "fog"))
-    assert reading.told() == {"alpha": "tests"}
+    assert reading.affected() == {"alpha": "tests"}
 
 
 def test_reads_affect_only_the_reader(reading):
     """`reads.yaml` is like any file of its folder."""
     reading.write("departments/beta/reads.yaml", READS.replace("place", "day"))
-    assert reading.told() == {"beta": "tests"}
+    assert reading.affected() == {"beta": "tests"}
 
 
 PYPROJECT = """

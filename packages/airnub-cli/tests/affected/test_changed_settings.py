@@ -8,7 +8,7 @@ PRODUCTION, REGISTRY = "configs/environments/production.yaml", "configs/departme
 
 
 @pytest.mark.parametrize(
-    ("path", "before", "after", "told"),
+    ("path", "before", "after", "expected"),
     [
         (REGISTRY, "owner: team-a", "owner: team-z", ALPHA),
         (REGISTRY, "departments:\n", "departments:\n  - {id: gone, owner: x, status: retired}\n", NOBODY),
@@ -36,14 +36,14 @@ PRODUCTION, REGISTRY = "configs/environments/production.yaml", "configs/departme
         ("prefect.yaml", "deployments:", "build: []\ndeployments:", BOTH),
     ],
 )
-def test_departments_that_a_change_affects(checkout, path, before, after, told):
+def test_departments_that_a_change_affects(checkout, path, before, after, expected):
     """Departments with a changed name, or all if the setting has no name."""
     checkout.replace(path, before, after)
-    assert checkout.told() == told
+    assert checkout.affected() == expected
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "expected"),
     [
         ("configs/environments/staging.yaml", BOTH),
         ("configs/variables/gone/ingestion.yaml", NOBODY),
@@ -54,17 +54,17 @@ def test_departments_that_a_change_affects(checkout, path, before, after, told):
         ("infra/other/unknown.yaml", NOBODY),
     ],
 )
-def test_a_new_file(checkout, path, told):
+def test_a_new_file(checkout, path, expected):
     """A new file is like one in which every key changed."""
     checkout.write(path, "description: x\n")
-    assert checkout.told() == told
+    assert checkout.affected() == expected
 
 
 def test_a_removed_file(checkout):
     """It affects the departments that it named."""
     (checkout.root / "configs/variables/alpha/ingestion.yaml").unlink()
     (checkout.root / "configs/automations/one.yaml").unlink()
-    assert checkout.told() == BOTH
+    assert checkout.affected() == BOTH
 
 
 def test_the_reason_names_the_key(checkout):

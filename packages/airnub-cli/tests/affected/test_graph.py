@@ -135,7 +135,7 @@ def test_a_pyproject_that_is_no_toml(checkout):
 
 
 @pytest.fixture
-def told(checkout):
+def affected(checkout):
     """The targets that depend on a package, or on an extra or a group of it."""
 
     def ask(name, part=""):
@@ -148,39 +148,39 @@ def told(checkout):
     return ask
 
 
-def test_directly_and_through_others(told):
+def test_directly_and_through_others(affected):
     """The reason is the shortest chain."""
-    assert told("polars") == {
+    assert affected("polars") == {
         "airnub-core": ("tests", "why → airnub-core"),
         "alpha": ("image tests deployment", "why → airnub-core → alpha"),
     }
 
 
-def test_what_only_tests_need_is_in_no_image(told):
+def test_what_only_tests_need_is_in_no_image(affected):
     """A dependency in a group affects only tests."""
-    assert told("pytest") == {"alpha": ("tests", "why → alpha")}
+    assert affected("pytest") == {"alpha": ("tests", "why → alpha")}
 
 
-def test_an_extra_affects_its_users(told):
+def test_an_extra_affects_its_users(affected):
     """It also affects the tests of its own package, which install all extras."""
-    assert set(told("airnub-core", "[tables]")) == {"airnub-core", "alpha"}
-    assert told("airnub-prefect", "[worker]") == {
+    assert set(affected("airnub-core", "[tables]")) == {"airnub-core", "alpha"}
+    assert affected("airnub-prefect", "[worker]") == {
         "airnub-prefect": ("tests", "why → airnub-prefect"),
         "prefect": ("image", "why → airnub-prefect → prefect"),
     }
 
 
-def test_a_department_affects_itself(told):
+def test_a_department_affects_itself(affected):
     """No member depends on a department."""
-    assert told("alpha") == {"alpha": ("image tests deployment", "why → alpha")}
-    assert set(told("airnub-prefect")) == {"airnub-prefect", "prefect"}
+    assert affected("alpha") == {"alpha": ("image tests deployment", "why → alpha")}
+    assert set(affected("airnub-prefect")) == {"airnub-prefect", "prefect"}
 
 
-def test_cycles_end(checkout, told):
+def test_cycles_end(checkout, affected):
     """Third-party packages may depend on each other in cycles."""
     checkout.replace(
         "uv.lock", 'name = "polars"\nversion = "2.1"\nsource = { registry = "https://pypi.example/simple" }\n',
         'name = "polars"\nversion = "2.1"\nsource = { registry = "https://pypi.example/simple" }\n'
         'dependencies = [\n    { name = "airnub-core", extra = ["tables"] },\n]\n',
     )  # fmt: skip
-    assert told("polars")["alpha"] == ("image tests deployment", "why → airnub-core → alpha")
+    assert affected("polars")["alpha"] == ("image tests deployment", "why → airnub-core → alpha")

@@ -20,7 +20,7 @@ def test_nothing(checkout):
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "expected"),
     [
         ("departments/alpha/src/alpha/__init__.py", {"alpha": ALL}),
         ("departments/alpha/src/alpha/new.csv", {"alpha": ALL}),
@@ -42,10 +42,10 @@ def test_nothing(checkout):
         ("departments/alpha/src/ignored.csv", {}),
     ],
 )
-def test_one_file(checkout, path, told):
+def test_one_file(checkout, path, expected):
     """The targets of one file, with their concerns."""
     checkout.write(path)
-    assert checkout.told() == told
+    assert checkout.affected() == expected
 
 
 def test_a_chain_leads_from_the_file_to_the_department(checkout):
@@ -59,7 +59,7 @@ def test_a_chain_leads_from_the_file_to_the_department(checkout):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told", "reason"),
+    ("before", "after", "expected", "reason"),
     [
         ('"joblib"\nversion = "1.0"', '"joblib"\nversion = "2.0"', {"alpha": ALL}, "lock: joblib 1.0 → 2.0 → alpha"),
         ("sha256:11", "sha256:22", {"alpha": ALL}, "lock: joblib 1.0, different files → alpha"),
@@ -79,17 +79,17 @@ def test_a_chain_leads_from_the_file_to_the_department(checkout):
         ("revision = 3", "revision = 4", {}, ""),
     ],
 )  # fmt: skip
-def test_the_lock(checkout, before, after, told, reason):
+def test_the_lock(checkout, before, after, expected, reason):
     """A changed package affects the members that install it."""
     checkout.replace("uv.lock", before, after)
-    assert checkout.told() == told
+    assert checkout.affected() == expected
     assert checkout.reasons("alpha") == ([reason] if reason else [])
 
 
 def test_a_version_that_only_the_workers_have(checkout):
     """The image of the workers installs the extra `worker`; the package's own tests install every extra."""
     checkout.replace("uv.lock", '"docker"\nversion = "7.0"', '"docker"\nversion = "7.1"')
-    assert checkout.told() == {"airnub-prefect": "tests", "prefect": "image"}
+    assert checkout.affected() == {"airnub-prefect": "tests", "prefect": "image"}
 
 
 def test_a_department_with_a_dockerfile_of_its_own(checkout):
@@ -97,9 +97,9 @@ def test_a_department_with_a_dockerfile_of_its_own(checkout):
     checkout.write("departments/alpha/Dockerfile", "FROM scratch AS department\n")
     checkout.commit()
     checkout.write("infra/docker/Dockerfile")
-    assert checkout.told("HEAD") == {"beta": "image deployment", "prefect": "image"}
+    assert checkout.affected("HEAD") == {"beta": "image deployment", "prefect": "image"}
     checkout.write("infra/docker/install.sh")
-    assert set(checkout.told("HEAD")) == {"alpha", "beta", "prefect"}
+    assert set(checkout.affected("HEAD")) == {"alpha", "beta", "prefect"}
 
 
 def test_a_new_department(checkout):
@@ -115,7 +115,7 @@ def test_a_new_department(checkout):
         "configs/departments.yaml", "departments:\n", "departments:\n  - {id: gamma, owner: team-c, status: active}\n"
     )
     checkout.write("configs/variables/gamma/ingestion.yaml")
-    assert checkout.told() == {"gamma": ALL}
+    assert checkout.affected() == {"gamma": ALL}
     assert checkout.reasons("gamma")[0] == "departments/gamma is new → gamma"
     assert checkout.answer().unlocked == ()
 
@@ -126,7 +126,7 @@ def test_a_new_department_that_is_not_locked_yet(checkout):
         "departments/gamma/pyproject.toml",
         '[project]\nname = "gamma"\ndependencies = ["airnub_core[tables]>=0", "httpx; python_version > \'3\'"]\n',
     )
-    assert checkout.told() == {"gamma": ALL}
+    assert checkout.affected() == {"gamma": ALL}
     checkout.commit()
     checkout.write("packages/airnub-core/src/airnub_core/__init__.py")
     answer = checkout.answer()
@@ -140,7 +140,7 @@ def test_a_removed_department(checkout):
     checkout.replace("configs/departments.yaml", "  - {id: beta, owner: team-b, status: active}\n", "")
     checkout.replace("pyproject.toml", "alpha | beta", "alpha")
     answer = checkout.answer()
-    assert checkout.told() == {}
+    assert checkout.affected() == {}
     assert answer.gone == ("departments/beta",)
 
 
@@ -148,9 +148,9 @@ def test_a_sparse_checkout(checkout):
     """A department outside of it is not removed, and is affected as before."""
     checkout.git("sparse-checkout", "set", "packages", "departments/alpha")
     assert not (checkout.root / "departments/beta").exists()
-    assert checkout.told() == {}
+    assert checkout.affected() == {}
     checkout.write("packages/airnub-core/src/airnub_core/__init__.py")
-    assert checkout.told() == EVERYBODY
+    assert checkout.affected() == EVERYBODY
     assert checkout.answer().gone == ()
     checkout.git("rm", "-r", "--quiet", "--sparse", "departments/beta")
     assert checkout.answer().gone == ("departments/beta",)
@@ -165,7 +165,7 @@ def test_a_removed_package(checkout):
     checkout.write("uv.lock", text.replace('    { name = "airnub-core" },\n', "").replace(
         '    { name = "airnub-core", extra = ["tables"] },\n', ""
     ))  # fmt: skip
-    assert set(checkout.told()) == {"_template", "alpha", "beta", "airnub-prefect", "prefect"}
+    assert set(checkout.affected()) == {"_template", "alpha", "beta", "airnub-prefect", "prefect"}
     assert checkout.reasons("beta") == ["lock: beta no longer needs airnub-core → beta"]
 
 
@@ -173,7 +173,7 @@ def test_a_renamed_file(checkout):
     """The targets of both paths are affected."""
     checkout.git("mv", "departments/alpha/src/alpha/__init__.py", "departments/beta/src/beta/moved.py")
     checkout.commit()
-    assert checkout.told() == {"alpha": ALL, "beta": ALL}
+    assert checkout.affected() == {"alpha": ALL, "beta": ALL}
 
 
 def test_a_member_in_a_different_folder(checkout):
@@ -181,7 +181,7 @@ def test_a_member_in_a_different_folder(checkout):
     checkout.git("mv", "departments/beta", "departments/better")
     checkout.replace("uv.lock", "departments/beta", "departments/better")
     answer = checkout.answer()
-    assert checkout.told().keys() == {"better"}
+    assert checkout.affected().keys() == {"better"}
     assert answer.gone == ("departments/beta",)
 
 
@@ -193,9 +193,9 @@ def test_changes_of_the_base_branch_do_not_count(checkout):
     checkout.write("packages/airnub-core/src/airnub_core/__init__.py")
     checkout.commit()
     checkout.git("checkout", "--quiet", "work")
-    assert checkout.told() == {"alpha": "tests"}
+    assert checkout.affected() == {"alpha": "tests"}
     checkout.git("merge", "--quiet", "--no-edit", "main")
-    assert checkout.told() == {"alpha": "tests"}
+    assert checkout.affected() == {"alpha": "tests"}
 
 
 def test_a_merge_commit_as_github_makes_it(checkout):
@@ -207,8 +207,8 @@ def test_a_merge_commit_as_github_makes_it(checkout):
     checkout.commit()
     checkout.git("checkout", "--quiet", "--detach")
     checkout.git("merge", "--quiet", "--no-ff", "--no-edit", work)
-    assert checkout.told() == {"alpha": "tests"}
-    assert checkout.told("HEAD^1") == {"alpha": "tests"}
+    assert checkout.affected() == {"alpha": "tests"}
+    assert checkout.affected("HEAD^1") == {"alpha": "tests"}
 
 
 @pytest.mark.parametrize("how", ["untracked", "staged", "committed"])
@@ -219,7 +219,7 @@ def test_uncommitted_changes_count(checkout, how):
         checkout.git("add", "--all")
     if how == "committed":
         checkout.commit()
-    assert checkout.told() == {"beta": ALL}
+    assert checkout.affected() == {"beta": ALL}
 
 
 def test_no_lock(checkout):

@@ -28,7 +28,7 @@ def test_schedules_that_prefect_takes(when):
 
 
 @pytest.mark.parametrize(
-    ("when", "told"),
+    ("when", "expected"),
     [
         ({"cron": "99 5 * * *"}, "expected a cron expression"),
         ({"cron": "0 5 * *"}, "expected a cron expression"),
@@ -43,9 +43,9 @@ def test_schedules_that_prefect_takes(when):
         ({"cron": "0 5 * * *", "timezon": "Etc/UTC"}, "Extra inputs"),
     ],
 )
-def test_schedules_that_nobody_understands(when, told):
+def test_invalid_schedules(when, expected):
     """Are refused with what was expected."""
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=expected):
         Schedule.model_validate({"slug": "s", "active": True, **when})
 
 

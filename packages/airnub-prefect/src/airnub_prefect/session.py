@@ -110,8 +110,18 @@ def prefect_session(*, verbose: bool = False) -> Iterator[Session]:
     if not verbose:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
-        # Prefect would print each log message that a lost server does not take; `ServerLostError` says it once.
-        logging.raiseExceptions = False
+    before = logging.raiseExceptions
+    # Otherwise Prefect prints each log message that a lost server does not take; `ServerLostError` is printed once.
+    logging.raiseExceptions = before and verbose
+    try:
+        with _connected() as session:
+            yield session
+    finally:
+        logging.raiseExceptions = before
+
+
+@contextmanager
+def _connected() -> Iterator[Session]:
     url = configured_api_url()
     if url is None:
         server = EmbeddedServer()

@@ -96,7 +96,10 @@ class Loop(ABC):
 
     @abstractmethod
     def start_due(self, now: float) -> float:
-        """Start all requests that the limits allow now; return seconds until the next one may start, or `inf`."""
+        """Start all requests that the limits allow now; return seconds until the next one may start.
+
+        It is `inf` if the next one must wait for a running one to end.
+        """
 
     @abstractmethod
     def ended(self, curl: pycurl.Curl, code: int, message: str) -> None:

@@ -9,10 +9,9 @@ Each host is checked before it is resolved, and each address before, or as soon 
 | `true` | loopback and private addresses |
 | a list | loopback and private addresses of the host names in it, and every address of the networks in it |
 
-Names of local networks (`localhost`, `.local`, `.internal` and others) count as private and are not resolved. The port
-does not matter. Hosts reached by a redirect, a cursor or a link are checked like the first one. Metadata
-services of clouds are always blocked: neither `true`, nor a name that resolves to one, nor a network that contains one
-allows them.
+Names of local networks (`localhost`, `.local`, `.internal` and others) are private, whatever they resolve to. The port
+does not matter. Hosts reached by a redirect, a cursor or a link are checked like the first one. Metadata services of
+clouds are always blocked: neither `true`, nor a name that resolves to one, nor a network that contains one allows them.
 """
 
 import ipaddress

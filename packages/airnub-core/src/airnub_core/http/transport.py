@@ -57,11 +57,18 @@ class ClientSource(Protocol):
     """The attributes of a source that its client uses."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the source."""
+
     @property
-    def home(self) -> str | None: ...
-    def network(self, department: NetworkSettings) -> NetworkSettings: ...
-    def request_headers(self, secret: _Secret) -> Mapping[str, str]: ...
+    def home(self) -> str | None:
+        """The URL to whose origin the source's headers are sent."""
+
+    def network(self, department: NetworkSettings) -> NetworkSettings:
+        """The network settings of the source, with those of the department as defaults."""
+
+    def request_headers(self, secret: _Secret) -> Mapping[str, str]:
+        """The request headers of the source, including secrets; names in lower case."""
 
 
 class Transport(httpx.AsyncBaseTransport):

@@ -102,6 +102,8 @@ class Listed(NamedTuple):
 async def with_warnings(index: "Index", outcomes: Sequence[Outcome], listed: Mapping[str, Listed]) -> list[Outcome]:
     """Add a warning to the first outcome of each source with current URLs that its settings do not list any more.
 
+    `listed` has the listed URLs by source; outcomes of other sources are not changed. The order is kept.
+
     Raises:
         StoreError: the index cannot be read.
     """
