@@ -1,4 +1,4 @@
-"""Checks: conditions on a whole dataset, or on the rows that a run adds, evaluated before each commit.
+"""Checks: conditions on a whole dataset, or on the rows that a run adds, evaluated before a commit; `fresh` in any run.
 
 Rules for single values belong to `Column`; rows that break them are quarantined. A check evaluates the version that is
 about to be committed: a failure blocks the commit or adds a warning.

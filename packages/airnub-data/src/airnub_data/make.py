@@ -1,12 +1,13 @@
 """Make: bring a dataset up to date with the current objects of its sources, or with its inputs, in one commit.
 
     open the table → list current objects → compare (`up_to_date`) → stage new ones → write missing files → checks
-    → commit the quarantine → commit
+    → commit the quarantine → write the list of objects → commit → Parquet copy
     with inputs: open the table → versions of the inputs → compare → transform their rows → write missing files → …
 
-Each step is idempotent, and the next run continues after a killed one at any step. Objects, and versions of inputs, are
-listed after the table is opened: so the later of two writers has listed at least as many of them, or its commit
-conflicts and it lists them again.
+Readers see the old version until the last commit; the quarantine may be one version ahead. Each step is idempotent,
+and the next run continues after a killed one at any step. Objects, and versions of inputs, are listed after the table
+is opened: so the later of two writers has listed at least as many of them, or its commit conflicts and it lists them
+again.
 """
 
 import bisect

@@ -1,6 +1,7 @@
 """Quarantine: invalid rows in a Delta table beside the dataset's, with their raw text and all reasons.
 
-`conform` decides which rows are invalid; `limits` how many of them a commit may have.
+`conform` decides which rows are invalid; `limits` how many of them a commit may have. If it has more, nothing is
+committed, and its rows are not in the quarantine.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -27,7 +27,7 @@ INGESTION_ENDED = "airnub.ingestion.ended"
 DATASET_UPDATED = "airnub.dataset.updated"
 HOUSEKEEPING_ENDED = "airnub.housekeeping.ended"
 WITHIN = "airnub.within"
-"""A label of the resource of each event."""
+"""A label of the resource of each event listed above; `EventType.emit` does not set it."""
 
 
 class IngestionEnded(BaseModel):

@@ -1,6 +1,7 @@
 """Secret values from Prefect blocks, else from environment variables or `.env` of the checkout; never stored.
 
-`airnub_common.redaction` masks credentials in URLs and texts before they are logged or stored.
+Before a text is logged or stored, `airnub_common.redaction` masks credentials in the URLs within it, and
+`airnub_core.sources.base` those in settings. The value of a secret in any other place is not masked.
 """
 
 import os

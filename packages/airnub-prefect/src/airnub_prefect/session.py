@@ -1,4 +1,8 @@
-"""A session for flows in this process, against the configured server or an embedded one."""
+"""A session for flows in this process, against the configured server or an embedded one.
+
+An embedded server is started only if no server is configured (`api_url`). A configured server that does not respond
+within `ANSWER_WITHIN` is an error; no embedded one replaces it.
+"""
 
 import asyncio
 import inspect

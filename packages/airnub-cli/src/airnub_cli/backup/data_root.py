@@ -1,13 +1,15 @@
 """A data root as a stream of files, in an order that is consistent while runs are in flight.
 
-Objects, manifests and the files of datasets are added under new names and never changed, and references to them are
-written after them. So references are copied before what they refer to: the logs of datasets, which are derived from an
-index; then indexes; then everything else. Everything that a copied log or index refers to existed before it was copied,
-and is in the later listing. (The database of Prefect, whose artifacts refer to objects, is dumped before these.)
-`store gc` and a vacuum remove only what nothing current refers to.
+Objects, manifests and the files of datasets are added under new names, and references to them are written after them.
+They are not changed; only a damaged file, or the manifest of a withdrawn URL, is replaced, by a rename. So references
+are copied before what they refer to: the logs of datasets, which are derived from an index; then indexes; then
+everything else. Everything that a copied log or index refers to existed before it was copied, and is in the later
+listing. (The database of Prefect, whose artifacts refer to objects, is dumped before these.) `store gc` and a vacuum
+remove only what nothing current refers to.
 
 The stream has a line of JSON for each file, followed by its bytes if the receiver does not have them, and a final line
-with the number of files.
+with the number of files. It leaves out `.airnub` of each store except its index, staged rows of datasets, temporary
+files and locks.
 
 `python -m airnub_cli.backup.data_root ORDER ROOT [LEFT_OUT]…`, in a container that has the volume:
 

@@ -4,7 +4,7 @@
 - an `anchor_date` beside an `interval`: without one, intervals begin anew with each deploy
 - `active`: a deploy sets it, so a schedule that was paused is resumed by `true`; without it, Prefect keeps the value of
   the last deploy; an environment may override it (`schedules`)
-- a `slug`, unique in the deployment: by its slug, a deploy updates the schedule, instead of one that replaces it
+- a `slug`, unique in the deployment: a deploy finds the schedule by its slug and updates it
 - `parameters` that fit the flow, and that are complete with those of the deployment (`deployment_check`)
 """
 

@@ -2,9 +2,9 @@
 
 An error is retried if it is `transient` (`errors`): no connection, a timeout, a violated protocol, a truncated body, a
 lost worker process, and the statuses 408, 425, 429 and 5xx. The setting `attempts` is the most attempts. A method that
-is not idempotent is sent once, unless the request allows retries (`request.Transfer`). A response whose beginning was
-delivered already is not retried. `client` applies these rules, `worker_pool` repeats the jobs of a lost process, and a
-Prefect task is retried by `is_retryable` too.
+is not idempotent is sent once, unless the request allows retries, and so is a body that cannot be sent again
+(`request.Transfer`). A response whose beginning was delivered already is not retried. `client` applies these rules,
+`worker_pool` repeats the jobs of a lost process, and a Prefect task is retried by `is_retryable` too.
 """
 
 import random

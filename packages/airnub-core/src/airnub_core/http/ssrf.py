@@ -1,7 +1,8 @@
 """SSRF protection: which hosts and addresses are refused, by `allow_private_hosts`; `url` refuses URLs by their form.
 
 URLs also come from untrusted sources: redirects, cursors of an API, links on a page, sitemaps, and DNS responses.
-Each host is checked before it is resolved, and each address before, or as soon as, it is connected to:
+Each host is checked before it is resolved, and each address before, or as soon as, it is connected to. A proxy resolves
+names itself, so behind one only the host as written is checked.
 
 | `allow_private_hosts` | allowed in addition to public addresses |
 |---|---|
@@ -9,9 +10,10 @@ Each host is checked before it is resolved, and each address before, or as soon 
 | `true` | loopback and private addresses |
 | a list | loopback and private addresses of the host names in it, and every address of the networks in it |
 
-Names of local networks (`localhost`, `.local`, `.internal` and others) are private, whatever they resolve to. The port
-does not matter. Hosts reached by a redirect, a cursor or a link are checked like the first one. Metadata services of
-clouds are always blocked: neither `true`, nor a name that resolves to one, nor a network that contains one allows them.
+Names of local networks (`localhost`, `.local`, `.internal` and others) are private, whatever they resolve to; only if
+the list has a network do their addresses decide. The port does not matter. Hosts reached by a redirect, a cursor or a
+link are checked like the first one. Metadata services of clouds are always blocked: neither `true` nor a network that
+contains one allows them, nor, without a proxy, a name that resolves to one.
 """
 
 import ipaddress

@@ -6,7 +6,9 @@ A kind is a module of this package, such as `files`, with a test file `tests/sou
 2. `async def ingest_<kind>(engine, sources) -> list[Outcome]`, which returns one outcome per item, including failures.
    It either creates items from its settings and passes them to `engine.ingest`, as `files` does; or it sends single
    requests with `engine.get` and `engine.peek`, and passes the responses to `engine.commit`, as `apis` does. It passes
-   the error of an item to `engine.give_up`; a `StoreError` ends the run. URLs from responses are checked by `http`;
+   the error of an item to `engine.give_up`; a `StoreError` ends the run. URLs from responses are checked by `http`.
+   It leaves out URLs that `engine.wants` denies (`run --failed`), and announces outcomes that do not come from
+   `engine.ingest` by `engine.expect`, for the progress;
 3. a call of `with_warnings` for its outcomes, which reports URLs that were removed from the settings.
 
 Register the kind in `airnub_core/__init__.py` (its names), `airnub_prefect/tasks.py` (a task), `docs/sources.md` (its

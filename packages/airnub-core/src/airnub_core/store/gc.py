@@ -1,8 +1,9 @@
 """Garbage collection: find and remove files that no manifest refers to.
 
-Removed: objects without a manifest, staging folders of dead processes (after their recovery), damaged indexes that were
-set aside, and empty folders. Kept: partial downloads (`partials`), which the next run resumes; objects beside a damaged
-manifest; manifests without an object; and, while a process writes into the store, objects and empty folders.
+Removed: objects without a manifest, staging folders of dead processes (after their recovery), damaged indexes that
+were set aside, and empty folders. Kept: partial downloads (`partials`), which the next run resumes; objects beside a
+damaged manifest; manifests without an object; objects with a manifest, even if no URL has them any more; and, while a
+process writes into the store, objects and empty folders.
 """
 
 from collections.abc import Iterator

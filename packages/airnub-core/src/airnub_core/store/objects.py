@@ -6,7 +6,9 @@
     <root>/.withdrawn/<source>/<hex of the URL>.json                        a withdrawn URL: see `withdrawal`
     <root>/.airnub/                 staging, partial files and the index; not a valid source name
 
-Bytes and manifest are durable before their folder is renamed to its digest, so a visible object is always complete.
+Bytes and manifest are durable before their folder is renamed to its digest: in their files or, if they are small, in a
+log (`write_ahead_log`). So a visible object is complete, except after a power loss until the next process that opens
+the store has written it again from the log.
 """
 
 import errno

@@ -1,7 +1,8 @@
 """Merge rule: which of two responses for a URL is current, and what happens to the other; the same in every index.
 
 A response becomes the current state of its URL if that state has not changed since the lookup before the request.
-Otherwise the response whose request was sent later is current, and the other one is inserted into the history.
+Otherwise the response whose request was sent later is current, and the other one is inserted into the history. A
+withdrawn URL is current again only by a response that brought it new bytes after the withdrawal (`is_back`).
 """
 
 from collections.abc import Sequence
