@@ -100,7 +100,7 @@ def _missing(path: Path, text: str, values: Mapping[str, str]) -> Iterator[Diagn
     metavar="NAME",
     help="Environment of configs/environments/, of kind kubernetes.",
 )
-@click.option("--no-server", is_flag=True, help="Omit the Prefect server, which runs elsewhere or is Prefect Cloud.")
+@click.option("--no-server", is_flag=True, help="Omit the Prefect server, if it runs elsewhere or is Prefect Cloud.")
 def kubernetes(environment: str, no_server: bool) -> None:
     """Print the Kubernetes manifests of an environment.
 

@@ -100,8 +100,8 @@ def rotate(name: str) -> None:
     """Change a database password in the system of Docker Compose.
 
     NAME is `database`, the Prefect server's, or `index`, that of the departments' indexes. The new password is random,
-    or POSTGRES_PASSWORD of .env. The database changes first, then the server restarts with the new password: the API is
-    unavailable for some seconds, and runs continue.
+    or for `database` a new POSTGRES_PASSWORD of .env. For `database`, the server then restarts with the new password:
+    the API is unavailable for some seconds, and runs continue.
     """
     try:
         root = Workspace.root_around(Path.cwd())

@@ -194,7 +194,7 @@ def sbom(names: tuple[str, ...], output: str | None, licences: bool) -> None:
 
     Without IMAGE, all images are printed. The format is CycloneDX 1.5, and the source is the lock. The same inputs give
     the same SBOM, which names the image's digest. Licences come from the metadata of the packages installed here; a
-    package without one is `unknown`.
+    missing licence is `unknown`.
     """
     from airnub_cli.images.docker_engine import DockerBases
     from airnub_cli.images.image import ImageDigests

@@ -36,12 +36,12 @@ _SHOWN = 5
     "--groups",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Distribute the names over at most N entries of the github-matrix, since GitHub allows 256 jobs.",
+    help="Distribute the targets over at most N entries of the github-matrix, since GitHub allows 256 jobs.",
 )
 @click.option(
     "--concern",
     type=click.Choice(_CONCERNS),
-    help="Filter to targets for which this has to be repeated, with the reasons.",
+    help="Filter to targets whose image, tests or deployment must be repeated, with the reasons.",
 )
 @click.option(
     "--kind", "kinds", type=click.Choice(_KINDS), multiple=True, help="Filter to this kind of target. Repeatable."

@@ -33,9 +33,9 @@ def check(form: Format, no_cache: bool) -> None:
     Each mistake has file and line. Checks cover: names, required files and registration of members; import contracts
     and undeclared imports; flows without a deployment; settings that accept unknown keys; deployments and their
     parameters; the root's prefect.yaml; pools, Variables, blocks and automations of every environment; data contracts
-    and their readers; and the lock. Nothing is changed and no server is contacted. The dependencies of departments must
-    be installed. The exit status is 1 if there are mistakes. Warnings, such as a department that still has the
-    template's description, do not change it.
+    and their readers; and the lock. Nothing is changed and no Prefect server is contacted. The dependencies of
+    departments must be installed. The exit status is 1 if there are mistakes. Warnings, such as a department that still
+    has the template's description, do not change it.
     """
     quiet_prefect()
     try:

@@ -36,8 +36,8 @@ from airnub_prefect.paths import shown
 def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: str | None) -> None:
     """Merge the departments' prefect.yaml files into one.
 
-    Every deployment is checked first. Retired departments are left out. With the root's prefect.yaml, owner tags of
-    deployments are written into the departments' files, and the generated sections of other files are updated:
+    Every deployment is checked first. Retired departments are left out. If the output is the root's prefect.yaml, tags
+    of deployments are also written into the departments' files, and generated sections of other files are updated:
     CODEOWNERS, the services of Compose, the import contracts. The dependencies of departments must be installed: each
     department without a cached result is imported.
     """

@@ -16,12 +16,13 @@ SITE_PORT = 8000
 
 @click.command("dev", epilog="Example: uv run airnub dev --port 4300")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help=f"Port of the server and its UI. Default: {PORT}, or a free one."
-)
+    "--port", type=click.IntRange(0, 65535),
+    help=f"Port of the server and its UI. Default: {PORT}, or a free port if it is taken.",
+)  # fmt: skip
 @click.option("--sample", is_flag=True, help="Serve the sample sites, and use them in place of the sources.")
 @click.option(
     "--site-port", type=click.IntRange(0, 65535),
-    help=f"Port of the sample site, with --sample. Default: {SITE_PORT}, or a free one.",
+    help=f"Port of the sample site, with --sample. Default: {SITE_PORT}, or a free port if it is taken.",
 )  # fmt: skip
 @click.option(
     "--state", "folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",

@@ -21,7 +21,9 @@ from airnub_prefect.paths import shown
 @click.argument("names", nargs=-1, metavar="[IMAGE]...")
 @click.option("--env", "environment", metavar="NAME", help="Environment whose registry and tags to use.")
 @click.option(
-    "--registry", metavar="NAME", help="Registry to tag images for, by content digest. Default: airnub/IMAGE:local."
+    "--registry",
+    metavar="NAME",
+    help="Registry to tag images for, by content digest. Default: none, and images are airnub/IMAGE:local.",
 )
 @click.option("--push", is_flag=True, help="Build the images that the registry lacks, and push them.")
 @click.option("--dry-run", is_flag=True, help="Print what would be built, and why; build nothing.")

@@ -84,7 +84,9 @@ def new_department(
 @click.argument("stage")
 @click.argument("name")
 @click.option(
-    "--like", metavar="CATEGORY", help="Template category to copy. Default: same name, else scheduled_file_downloads."
+    "--like",
+    metavar="CATEGORY",
+    help="Template category to copy. Default: the one named NAME, else scheduled_file_downloads.",
 )
 @reports_mistakes
 def new_category(department: str, stage: str, name: str, like: str | None) -> None:

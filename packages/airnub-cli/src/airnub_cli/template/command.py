@@ -44,8 +44,8 @@ def status(names: tuple[str, ...], base: str | None, as_json: bool, check: bool)
     """List the files that differ from the current template.
 
     Without DEPARTMENT, the files of all departments are compared. behind: only the template changed. changed: only the
-    department changed, on purpose. merges: both changed, in different places. conflict: both changed, in the same
-    place. unresolved: conflict markers of an earlier update remain. Nothing is written.
+    department changed. merges: both changed, in different places. conflict: both changed, in the same place.
+    unresolved: conflict markers of an earlier update remain. Nothing is written.
     """
     from airnub_cli.template.history import tree_of
     from airnub_cli.template.update import standings
@@ -86,7 +86,7 @@ def update(names: tuple[str, ...], base: str | None) -> None:
 
     Without DEPARTMENT, all departments are updated. This is a three-way merge by git: clean merges are written,
     conflicts are marked in the files as git marks them, and no change of a department is lost. Imports of
-    airnub_core.tables and airnub_core.datasets become imports of airnub_data, once the template has none of them; names
+    airnub_core.tables and airnub_core.datasets become imports of airnub_data, if the template imports neither; names
     without a successor are printed with file and line. Requires a clean working tree, so that `git diff` shows the
     changes and `git restore .` reverts them. The exit status is 1 if manual work remains.
     """
