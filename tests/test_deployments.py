@@ -24,6 +24,7 @@ from airnub_cli.compile.workspace_check import check_deployments
 from airnub_cli.configuration.environment import EnvironmentFile
 from airnub_cli.configuration.pools import pool_files
 from airnub_cli.workspace import Workspace
+from airnub_prefect.embedded.database import prepare
 
 ROOT = Path(__file__).parents[1]
 PREFECT = [sys.executable, "-m", "prefect"]
@@ -72,7 +73,7 @@ def test_a_second_deploy_changes_nothing(tmp_path):
     with server(environment) as url:
         environment["PREFECT_API_URL"] = url
         for pool in (*pool_files(ROOT), "department-template"):
-            run(environment, "work-pool", "create", "--type", "docker", pool)
+            post(f"{url}/work_pools/", {"name": pool, "type": "docker"})
         deploy_on_a_terminal(environment, ROOT)
         first = held(url)
         written = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
@@ -184,7 +185,9 @@ def without(value, keys):
 
 @contextmanager
 def server(environment):
-    """A whole Prefect server on a free port; its API's URL."""
+    """A whole Prefect server on a free port; its API's URL. Migrations would take as long as all else of its start."""
+    assert prepare(Path(environment["PREFECT_HOME"]))
+    environment = environment | {"PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false"}
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with process(environment, "server", "start", "--port", str(port), "--no-ui"):

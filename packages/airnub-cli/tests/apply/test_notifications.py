@@ -20,6 +20,7 @@ from airnub_cli.apply.notifications import addressed, notification_name, receive
 from airnub_cli.configuration.environment import EnvironmentFile
 from airnub_cli.configuration.registry import Names, Registered
 from airnub_cli.prefect_api import prefect_server
+from airnub_prefect.embedded.database import prepare
 from airnub_prefect.errors import ConfigurationError
 
 AUTOMATIONS = Path(__file__).parents[4] / "configs" / "automations"
@@ -95,10 +96,13 @@ def whole_server(tmp_path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     settings = {
         "PREFECT_HOME": str(tmp_path / "home"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # They would take as long as all else of its start.
+        "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
         # What is looked for every 15 s, and called late after as much.
         "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "1",
         "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "1",
     }  # fmt: skip
+    assert prepare(tmp_path / "home")
     command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
     process = subprocess.Popen(
         command, env=kept | settings, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -1,4 +1,5 @@
-"""Checks: conditions on a whole dataset, or on the rows that a run adds, evaluated before a commit; `fresh` in any run.
+"""Checks: conditions on a whole dataset, or on the rows of the files that a run writes, evaluated before a commit;
+`fresh` in any run.
 
 Rules for single values belong to `Column`; rows that break them are quarantined. A check evaluates the version that is
 about to be committed: a failure blocks the commit or adds a warning.
