@@ -11,7 +11,8 @@ import polars as pl
 
 from airnub_core.errors import DatasetError
 from airnub_core.outcome import CheckResult, Violation
-from airnub_data.checks import HASHES_AT_ONCE, Check, CheckedRows, Finding, Fresh, Over
+from airnub_data.checks import Check, CheckedRows, Finding, Fresh, Over
+from airnub_data.checks.uniqueness import HASHES_AT_ONCE
 from airnub_data.dataset import Dataset
 from airnub_data.location import Location
 from airnub_data.published_datasets import scan
