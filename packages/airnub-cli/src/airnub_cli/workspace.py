@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -166,15 +166,15 @@ def importable(folders: Iterable[Path]) -> Iterator[None]:
 
     Their dependencies must be installed. So a department that was just copied can be checked.
     """
-    present = [str(folder) for folder in folders if folder.is_dir()]
-    if any(isinstance(one, _PackageFinder) and one.folders >= set(present) for one in sys.meta_path):
+    present = {str(folder): os.path.realpath(folder) for folder in folders if folder.is_dir()}
+    if any(isinstance(one, _PackageFinder) and one.folders.issuperset(present.values()) for one in sys.meta_path):
         yield  # in a block that has all of them
         return
     before = list(sys.path)
     here = {os.path.realpath(one) for one in before}
-    sys.path += [folder for folder in present if os.path.realpath(folder) not in here]
+    sys.path += [folder for folder, real in present.items() if real not in here]
     importlib.invalidate_caches()
-    finder = _PackageFinder(frozenset(present))
+    finder = _PackageFinder(frozenset(present.values()))
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -192,11 +192,11 @@ class _PackageFinder(MetaPathFinder):
     without anything else are hidden from it.
     """
 
-    def __init__(self, folders: Set[str]) -> None:
+    def __init__(self, folders: frozenset[str]) -> None:
         """Search each folder once.
 
         Args:
-            folders: those of the packages.
+            folders: those of the packages, without links in their paths.
         """
         self.folders = folders
         names = {name for folder in folders for name in os.listdir(folder)}  # noqa: PTH208  # names alone
@@ -206,7 +206,8 @@ class _PackageFinder(MetaPathFinder):
             for one in there:
                 if (name := one.partition(".")[0]) in names:
                     self._places.setdefault(name, folder)
-        hidden = [one for one in folders & listed.keys() if all(self._has(one, name) for name in listed[one])]
+        own = [one for one in listed if os.path.realpath(one) in folders]
+        hidden = [one for one in own if all(self._has(one, name) for name in listed[one])]
         self._hidden = {folder: get_importer(folder) for folder in hidden}
         # Python skips a folder without a finder.
         sys.path_importer_cache.update(dict.fromkeys(hidden))
