@@ -1,5 +1,6 @@
 """Child processes: a parallel map, captured output, errors, process trees, and the watchdog of `airnub dev`."""
 
+import gc
 import io
 import os
 import signal
@@ -24,6 +25,7 @@ from airnub_cli.subprocesses import (
     run,
     start,
     still_guarded,
+    without_collection,
 )
 
 
@@ -44,6 +46,20 @@ def raised(number):
 
 def nothing():
     """A preparation that does nothing."""
+
+
+def test_the_garbage_collector_is_off_during_a_command():
+    """It is on again after it, also after an error."""
+
+    @without_collection()
+    def command():
+        states.append(gc.isenabled())
+        raise ValueError
+
+    states = []
+    with pytest.raises(ValueError):
+        command()
+    assert (states, gc.isenabled()) == ([False], True)
 
 
 def test_few_items_need_no_process():

@@ -114,6 +114,24 @@ def test_folders_of_other_packages_are_not_searched(tmp_path, monkeypatch):
     assert sys.meta_path == before
 
 
+def test_folders_with_packages_alone_are_not_searched(tmp_path, monkeypatch):
+    """A folder that has anything else is; all are searched again after the block."""
+    for name in ("packages/in_order/__init__.py", "mixed/other_one/__init__.py", "mixed/a_module.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    folders = [tmp_path / "packages", tmp_path / "mixed"]
+    for folder in folders:
+        monkeypatch.syspath_prepend(folder)
+    with importable(folders):
+        assert find_spec("no_such_module") is None
+        hidden = [folder.name for folder in folders if sys.path_importer_cache[str(folder)] is None]
+        found = [find_spec(name).origin for name in ("in_order", "other_one", "a_module")]
+    assert hidden == ["packages"]
+    assert found == [str(tmp_path / "packages/in_order/__init__.py"), str(tmp_path / "mixed/other_one/__init__.py"),
+                     str(tmp_path / "mixed/a_module.py")]  # fmt: skip
+    assert find_spec("in_order").origin == found[0]
+
+
 def test_departments_that_are_not_installed_are_named_with_the_command(checkout, monkeypatch):
     """By distribution; packages of the workspace are installed with them."""
     workspace = Workspace.around(checkout)

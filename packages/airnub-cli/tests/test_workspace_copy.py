@@ -38,3 +38,18 @@ def test_what_does_not_compile_is_not_settled(proposal):
     """The error has the output."""
     with pytest.raises(WorkspaceError, match="expected that all departments compile with this change"):
         proposal.settle()
+
+
+def test_sources_of_unchanged_departments_are_links(proposal):
+    """They are importable and no change; PYTHONPATH has only the changed ones, since Python searches all of it."""
+    for name in ("old", "retired"):
+        (proposal.root / "departments" / name / "src" / name).mkdir(parents=True)
+    proposal.write("departments/old/pyproject.toml", "")
+    proposal.write("departments/new/pyproject.toml", "")
+    proposal.write("departments/new/src/new/__init__.py", "")
+    path = proposal._import_path()
+    assert path.split(":")[0] == str(proposal.path("departments/new/src"))
+    assert "old" not in path
+    assert proposal.path("departments/old/src").resolve() == proposal.root / "departments/old/src"
+    assert not proposal.path("departments/retired").exists()
+    assert "departments/old/src" not in proposal.changes()

@@ -73,6 +73,16 @@ def map_in_processes(
 
 
 @contextmanager
+def without_collection() -> Iterator[None]:
+    """Switch the garbage collector off, for a command that ends soon: it would search all of Prefect several times."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
 def beside(work: Callable[[], R]) -> Iterator[Callable[[], R]]:
     """Run a function in a forked process during the block; yields a function that waits for its result.
 

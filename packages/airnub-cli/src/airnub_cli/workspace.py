@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +19,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, distribution, distributions
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import get_importer
 from types import ModuleType
 from typing import Any
 
@@ -165,44 +166,71 @@ def importable(folders: Iterable[Path]) -> Iterator[None]:
 
     Their dependencies must be installed. So a department that was just copied can be checked.
     """
+    present = {str(folder): os.path.realpath(folder) for folder in folders if folder.is_dir()}
+    if any(isinstance(one, _PackageFinder) and one.folders.issuperset(present.values()) for one in sys.meta_path):
+        yield  # in a block that has all of them
+        return
     before = list(sys.path)
     here = {os.path.realpath(one) for one in before}
-    present = [str(folder) for folder in folders if folder.is_dir()]
-    sys.path += [folder for folder in present if os.path.realpath(folder) not in here]
+    sys.path += [folder for folder, real in present.items() if real not in here]
     importlib.invalidate_caches()
-    finder = _PackageFinder({name for folder in present for name in os.listdir(folder)})  # noqa: PTH208  # names alone
+    finder = _PackageFinder(frozenset(present.values()))
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
+        finder.show_folders()
         sys.path[:] = before
 
 
 class _PackageFinder(MetaPathFinder):
     """Finds packages in the folder of `sys.path` that has them first.
 
-    Python itself looks into each folder before that one, and each installed department is a folder of `sys.path`.
+    Python itself looks into each folder before that one, and each installed department is a folder of `sys.path`. It
+    looks into all of them for a module that is not installed, and libraries try to import dozens of these, so folders
+    without anything else are hidden from it.
     """
 
-    def __init__(self, names: Set[str]) -> None:
+    def __init__(self, folders: frozenset[str]) -> None:
         """Search each folder once.
 
         Args:
-            names: of the packages.
+            folders: those of the packages, without links in their paths.
         """
-        self._folders: dict[str, str] = {}
-        for folder, there in importable_names():
+        self.folders = folders
+        names = {name for folder in folders for name in os.listdir(folder)}  # noqa: PTH208  # names alone
+        listed = dict(importable_names())
+        self._places: dict[str, str] = {}
+        for folder, there in listed.items():
             for one in there:
                 if (name := one.partition(".")[0]) in names:
-                    self._folders.setdefault(name, folder)
+                    self._places.setdefault(name, folder)
+        own = [one for one in listed if os.path.realpath(one) in folders]
+        hidden = [one for one in own if all(self._has(one, name) for name in listed[one])]
+        self._hidden = {folder: get_importer(folder) for folder in hidden}
+        # Python skips a folder without a finder.
+        sys.path_importer_cache.update(dict.fromkeys(hidden))
+
+    def _has(self, folder: str, name: str) -> bool:
+        """Whether a folder is the first with this name, and has a regular package of this name."""
+        is_package = self._places.get(name) == folder and os.path.isfile(f"{folder}/{name}/__init__.py")  # noqa: PTH113
+        return is_package or name == "__pycache__"
+
+    def show_folders(self) -> None:
+        """Let Python find the hidden folders again."""
+        for folder in self._hidden:
+            sys.path_importer_cache.pop(folder, None)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The package, if the folder has a regular one; Python's own finders look for everything else."""
-        folder = self._folders.get(fullname) if path is None else None
-        spec = None if folder is None else PathFinder.find_spec(fullname, [folder], target)
+        folder = self._places.get(fullname) if path is None else None
+        if folder is None:
+            return None
+        finder = self._hidden.get(folder)
+        spec = finder.find_spec(fullname, target) if finder else PathFinder.find_spec(fullname, [folder], target)
         return None if spec is None or spec.loader is None else spec
 
 

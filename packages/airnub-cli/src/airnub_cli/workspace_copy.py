@@ -67,7 +67,9 @@ class WorkspaceCopy:
             WorkspaceError: one of them failed; the message has its output.
         """
         lock = _started(["uv", "lock", "--quiet", "--offline"], self.folder)
-        compiled = _started([sys.executable, "-m", "airnub_cli", "compile"], self.folder, PYTHONPATH=self._sources())
+        compiled = _started(
+            [sys.executable, "-m", "airnub_cli", "compile"], self.folder, PYTHONPATH=self._import_path()
+        )
         try:
             said = compiled.communicate()[0].decode(errors="replace")
             if compiled.returncode:
@@ -107,14 +109,18 @@ class WorkspaceCopy:
         if done.status:
             raise WorkspaceError(f"expected uv to lock the workspace with this change, found: {done.error}")
 
-    def _sources(self) -> str:
-        """The PYTHONPATH of departments: changed ones in the copy, the others in the checkout, installed or not."""
+    def _import_path(self) -> str:
+        """The PYTHONPATH of changed departments; sources of the others, installed or not, are linked into the copy.
+
+        In PYTHONPATH each of them would be searched for every module that is imported.
+        """
         changed = sorted(self.folder.glob("departments/*/src"))
-        names = {path.parent.name for path in changed}
-        kept = {path.parent.name for path in self.folder.glob("departments/*/pyproject.toml")}
-        others = [path for path in sorted(self.root.glob("departments/*/src")) if path.parent.name in kept - names]
+        for path in self.folder.glob("departments/*/pyproject.toml"):
+            copy, source = path.parent / "src", self.root / "departments" / path.parent.name / "src"
+            if not copy.exists() and source.is_dir():
+                copy.symlink_to(source, target_is_directory=True)
         said = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
-        return os.pathsep.join([*map(str, [*changed, *others]), *said])
+        return os.pathsep.join([*map(str, changed), *said])
 
 
 def _started(command: list[str], folder: Path, **environment: str) -> "subprocess.Popen[bytes]":

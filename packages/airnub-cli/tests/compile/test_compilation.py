@@ -156,3 +156,10 @@ def test_a_tag_says_which_environment_replaces_sources(house):
     first, second = tagged["sample"]
     assert first == [*tagged["local"][0][:4], "sources:sample", "nightly"]
     assert second == [*tagged["local"][1], "sources:sample"]
+
+
+def test_without_libyaml(house, monkeypatch):
+    """PyYAML's own dumper would write some texts differently."""
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    with pytest.raises(ConfigurationError, match=r"PyYAML: expected libyaml, .* found none; `uv sync"):
+        compile_environment(house.workspace)

@@ -362,5 +362,6 @@ def test_nobody_is_registered_for_what_is_remembered(house, cache):
     registry = load_registry(house.root)
     for _ in range(2):
         workspace = Workspace.around(house.root)
-        [source] = workspace_check.judged_sources(workspace, registry, cache, Fingerprints(workspace))
+        with workspace_check.judging(workspace, registry, cache, Fingerprints(workspace)) as judged:
+            [source] = judged()
         assert source.registered is registry.departments[0]

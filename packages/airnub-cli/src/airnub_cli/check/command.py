@@ -15,6 +15,7 @@ import click
 from airnub_cli.cache import NO_CACHE, Cache, DeferredCache
 from airnub_cli.check.unchanged import checkout_digest, recall_check, remember_check
 from airnub_cli.configuration.dotenv import quiet_prefect
+from airnub_cli.subprocesses import without_collection
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.exit_codes import COMPLETED, FAILED, INVALID
@@ -27,6 +28,7 @@ Format = Literal["text", "json", "github"]
     "--format", "form", type=click.Choice(get_args(Format)), default="text", show_default=True, help="Output format."
 )
 @click.option("--no-cache", is_flag=True, help="Ignore cached results.")
+@without_collection()
 def check(form: Format, no_cache: bool) -> None:
     """Check the whole workspace, and report all mistakes at once.
 

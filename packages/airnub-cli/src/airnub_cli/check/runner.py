@@ -7,6 +7,7 @@ A new check is a function that yields a `Diagnostic` for each mistake, in a modu
 module's line in `__init__` and its layer in the import contract `check` (`pyproject.toml`); and a row in docs/check.md.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,6 @@ from airnub_cli.check.unchanged import of_backend, of_imports
 from airnub_cli.subprocesses import beside
 from airnub_cli.workspace import Workspace, importable
 from airnub_prefect.errors import Diagnostic
-from airnub_prefect.paths import shown
 
 if TYPE_CHECKING:
     from airnub_cli.compile.prefect_yaml import DepartmentFile
@@ -145,8 +145,9 @@ def _remember(cache: Cache, look: str, digest: str | None, found: list[Diagnosti
 
 def deduplicated(mistakes: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Remove duplicates, shorten paths, and sort by file and line."""
+    current = f"{Path.cwd()}{os.sep}"
     every = {
-        replace(one, where=shown(Path(one.where)) if Path(one.where).is_absolute() else one.where): None
+        replace(one, where=one.where.removeprefix(current)) if one.where.startswith(current) else one: None
         for one in mistakes
     }
     return sorted(every, key=lambda one: (one.where, one.line or 0, one.message))

@@ -8,6 +8,7 @@ import click
 
 from airnub_cli.configuration import LOCAL, PoolType
 from airnub_cli.configuration.dotenv import quiet_prefect
+from airnub_cli.subprocesses import without_collection
 from airnub_cli.workspace import Workspace, WorkspaceError, advice
 from airnub_common import write_atomic
 from airnub_prefect.errors import ConfigurationError
@@ -33,6 +34,7 @@ from airnub_prefect.paths import shown
     type=click.Choice(get_args(PoolType)),
     help="Type of all work pools. Default: as the environment sets it, else each pool's own type.",
 )
+@without_collection()
 def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: str | None) -> None:
     """Merge the departments' prefect.yaml files into one.
 

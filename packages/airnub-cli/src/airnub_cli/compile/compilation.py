@@ -19,7 +19,6 @@ from airnub_cli.configuration import LOCAL, PoolType
 from airnub_cli.configuration.environment import EnvironmentFile, environment_file, load_environment, overlay
 from airnub_cli.configuration.pools import PoolFile, job_variables, type_of
 from airnub_cli.images.image import ImageDigest
-from airnub_cli.subprocesses import map_in_processes
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
@@ -115,14 +114,15 @@ def compile_deployments(
 
 
 def _blocks(departments: list[list[dict[str, Any]]], cache: Cache) -> list[str]:
-    """The deployments of each department as YAML text, cached: serialising takes longer than all else."""
-    digests = [_digest(deployments) for deployments in departments]
-    blocks = [cache.get("blocks", digest) for digest in digests]
-    new = [number for number, block in enumerate(blocks) if not isinstance(block, str)]
-    made = map_in_processes(_block, [departments[number] for number in new])
-    for number, block in zip(new, made, strict=True):
-        blocks[number] = block
-        cache.put("blocks", digests[number], block)
+    """The deployments of each department as YAML text, cached, since serialising takes longer."""
+    blocks = []
+    for deployments in departments:
+        digest = _digest(deployments)
+        block = cache.get("blocks", digest)
+        if not isinstance(block, str):
+            block = _dumped({"deployments": deployments}).removeprefix(_KEY)
+            cache.put("blocks", digest, block)
+        blocks.append(block)
     return blocks
 
 
@@ -133,11 +133,11 @@ def _digest(deployments: list[dict[str, Any]]) -> str | None:
         return None  # values that YAML can represent and JSON cannot
 
 
-def _block(deployments: list[dict[str, Any]]) -> str:
-    return _dumped({"deployments": deployments}).removeprefix(_KEY)
-
-
 def _dumped(value: dict[str, Any]) -> str:
+    # PyYAML's own dumper takes five times as long, and breaks and escapes some texts differently.
+    if not yaml.__with_libyaml__:
+        message = "expected libyaml, as its wheels include it, found none; `uv sync --reinstall-package pyyaml`"
+        raise ConfigurationError.of("PyYAML", message)
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
@@ -236,11 +236,8 @@ def _head(name: str, kind: PoolType | None, environment: EnvironmentFile) -> str
     )
 
 
-class _Dumper(yaml.SafeDumper):
-    """Plain YAML: no anchors; lists inside mappings are indented."""
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Plain YAML without anchors."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        super().increase_indent(flow, False)

@@ -83,10 +83,6 @@ def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterato
         parameters: by name.
         complete: a run starts with these parameters only, so those without a default are required.
     """
-    from prefect.exceptions import ParameterTypeError
-    from prefect.utilities.callables import get_call_parameters, parameter_schema
-    from prefect.utilities.schema_tools.validation import validate
-
     signature = inspect.signature(flow.fn).parameters
     unknown = [name for name in parameters if name not in signature]
     for name in unknown:
@@ -99,6 +95,9 @@ def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterato
             )
     given = {name: value for name, value in parameters.items() if name in signature}
     if missing:
+        from prefect.utilities.callables import parameter_schema
+        from prefect.utilities.schema_tools.validation import validate
+
         # The server checks these for a deployment whose parameters are completed when a run is started.
         schema = parameter_schema(flow).model_dump_for_openapi()
         for error in validate(given, schema, ignore_required=True):
@@ -108,6 +107,9 @@ def misfits(flow: Any, parameters: dict[str, Any], *, complete: bool) -> Iterato
         return
     if not given:
         return  # Prefect does not validate defaults
+    from prefect.exceptions import ParameterTypeError
+    from prefect.utilities.callables import get_call_parameters
+
     told: dict[Place, list[str]] = {}
     logger = logging.getLogger("prefect.flows")
     with _silent(logger):  # it logs the parameters, and a mistake in them may be a secret in the wrong place
@@ -154,17 +156,16 @@ _FROM_SERVER = re.compile(r"prefect\.(variables|blocks)(\.[\w-]+)+")
 
 def unfilled(deployment: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
     """Find placeholders that a deploy would leave empty or unresolved; returns places and messages."""
-    for place, text in _texts(deployment, ()):
+    for place, match in _placeholders(deployment):
         if place[0] == "triggers" and place[2:3] == ("parameters",):
             continue  # filled from the event, when it arrives
-        for match in _ANY.finditer(text):
-            if complaint := _complaint(place, match, environment):
-                yield place, complaint
+        if complaint := _complaint(place, match, environment):
+            yield place, complaint
 
 
 def variables(value: Any) -> set[str]:
     """Names of the environment variables that placeholders in a value use."""
-    found = (match for _, text in _texts(value, ()) for match in _ANY.finditer(text))
+    found = (match for _, match in _placeholders(value))
     return {name.group(1) for match in found if (name := _ENVIRONMENT.fullmatch((match.group(1) or "").strip()))}
 
 
@@ -186,6 +187,15 @@ def _complaint(place: Place, match: re.Match[str], environment: Mapping[str, str
             "block by its plain text; set the value in configs/environments/, or read it in the flow"
         )
     return f"expected {{{{ $NAME }}}} of the environment, found {match.group()}, which is never filled"
+
+
+def _placeholders(value: Any) -> Iterator[tuple[Place, re.Match[str]]]:
+    text = repr(value)
+    if "{{" not in text and "{%" not in text:
+        return  # as in most deployments, whose single texts need not be searched
+    for place, one in _texts(value, ()):
+        for match in _ANY.finditer(one):
+            yield place, match
 
 
 def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:

@@ -12,12 +12,14 @@ variables of a pool must be known to its type of worker.
 import hashlib
 import importlib
 import inspect
+import multiprocessing
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -39,10 +41,10 @@ from airnub_cli.compile.prefect_yaml import (
     text_at,
 )
 from airnub_cli.configuration.dotenv import quiet_prefect
-from airnub_cli.configuration.environment import EnvironmentFile, environments, read_environment
+from airnub_cli.configuration.environment import Environment, EnvironmentFile, environments, read_environment
 from airnub_cli.configuration.pools import PoolFile, pool_files, read_pool_files, type_of, wrong_defaults
 from airnub_cli.configuration.registry import TEMPLATE_FOLDER, Registry, load_registry, registry_file
-from airnub_cli.subprocesses import map_in_processes
+from airnub_cli.subprocesses import FEW, beside, map_in_processes
 from airnub_cli.workspace import Member, Workspace, importable
 from airnub_prefect.errors import ConfigurationError, Diagnostic
 from airnub_prefect.paths import shown
@@ -123,10 +125,15 @@ class _Verdict:
     stages: dict[str, str]
 
 
-def judged_sources(
+@contextmanager
+def judging(
     workspace: Workspace, registry: Registry, cache: Cache, prints: Fingerprints
-) -> list[DepartmentFile]:
-    """Check the files of all departments; returns them sorted by department, each with its own mistakes."""
+) -> Iterator[Callable[[], list[DepartmentFile]]]:
+    """Check the files of all departments during the block.
+
+    Yields:
+        A function that returns them sorted by department, each with its own mistakes.
+    """
     named = {one.id: one for one in registry.departments}
     found: dict[str, DepartmentFile] = {}
     waiting: list[tuple[Member, str | None]] = []
@@ -144,16 +151,27 @@ def judged_sources(
     if waiting:
         # Job variables of a department that sets only its image; checking others imports Prefect's worker for Docker.
         wrong_defaults("docker", {}, cache)
-    verdicts = map_in_processes(_judge, [member for member, _ in waiting], _prepare, without_schemas)
-    for (member, digest), verdict in zip(waiting, verdicts, strict=True):
-        module = member.module
-        found[module] = DepartmentFile(
-            module, named.get(module), member.folder / FILE, verdict.file, verdict.mistakes, verdict.flows,
-            verdict.stages,
-        )  # fmt: skip
-        if not verdict.mistakes and not verdict.flows and isinstance(verdict.file.value, dict):
-            cache.put(_KIND, digest, {"value": verdict.file.value, "stages": verdict.stages})
-    return [found[name] for name in sorted(found)]
+    judge = partial(_judged, [member for member, _ in waiting])
+    with beside(judge) if 0 < len(waiting) < FEW else nullcontext(judge) as verdicts:
+
+        def sources() -> list[DepartmentFile]:
+            for (member, digest), verdict in zip(waiting, verdicts(), strict=True):
+                module = member.module
+                found[module] = DepartmentFile(
+                    module, named.get(module), member.folder / FILE, verdict.file, verdict.mistakes, verdict.flows,
+                    verdict.stages,
+                )  # fmt: skip
+                if not verdict.mistakes and not verdict.flows and isinstance(verdict.file.value, dict):
+                    cache.put(_KIND, digest, {"value": verdict.file.value, "stages": verdict.stages})
+            return [found[name] for name in sorted(found)]
+
+        yield sources
+
+
+def _judged(members: list[Member]) -> list[_Verdict]:
+    if multiprocessing.parent_process() is not None:  # this process does nothing else
+        without_schemas()
+    return map_in_processes(_judge, members, _prepare, without_schemas)
 
 
 def _judge(member: Member) -> _Verdict:
@@ -276,25 +294,28 @@ def check_deployments(
         registry = load_registry(workspace.root)
     except ConfigurationError as error:
         return Checked([], {}, {}, _deduplicated(error.mistakes))
-    with importable(member.folder / "src" for member in workspace.members.values()):
-        sources = judged_sources(workspace, registry, cache, prints or Fingerprints(workspace))
+    with (
+        importable(member.folder / "src" for member in workspace.members.values()),
+        judging(workspace, registry, cache, prints or Fingerprints(workspace)) as judged,
+    ):
+        pools, mistakes = read_pool_files(workspace.root)
+        overlays: dict[str, Environment] = {}
+        for name in environments(workspace.root):
+            try:
+                overlays[name] = read_environment(workspace.root, name)
+            except ConfigurationError as error:
+                mistakes += error.mistakes
+        sources = judged()
     names = pool_files(workspace.root)
-    mistakes = list(_registered(workspace, registry, sources))
+    mistakes += _registered(workspace, registry, sources)
     for source in sources:
         mistakes += source.mistakes
         for entry in source.entries():
             mistakes += misplaced(entry, names, environment)
         mistakes += retagged(source).mistakes if source.is_text else []
     mistakes += clashes(sources)
-    pools, wrong_pools = read_pool_files(workspace.root)
-    mistakes += wrong_pools
     valid: dict[str, EnvironmentFile] = {}
-    for name in environments(workspace.root):
-        try:
-            one = read_environment(workspace.root, name)
-        except ConfigurationError as error:
-            mistakes += error.mistakes
-            continue
+    for name, one in overlays.items():
         mistakes += one.mistakes
         if one.says is not None:
             mistakes += lost_overlays(workspace.root, one.file, one.says, registry, sources, pools, cache)

@@ -8,7 +8,8 @@ of a change on GitHub.
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def repeated_lines(path: Path, ids: Iterable[str]) -> str:
 def repeated_services(path: Path, template: str, ids: Iterable[str]) -> str:
     """A Compose file with the services of every department, and without those of removed departments."""
     text, wanted = path.read_text(encoding="utf-8"), {Names(one).slug: one for one in ids}
-    services = _services(path, text)
+    services = compose_services(path, text)
     found = {
         name: str(service["build"]["args"]["DEPARTMENT"])
         for name, service in services.items()
@@ -123,7 +124,7 @@ def repeated_services(path: Path, template: str, ids: Iterable[str]) -> str:
         blocks.insert(renamed(template.partition("services:\n")[2], Names(wanted[slug])), before=later)
         there = sorted([*there, slug])
     made = blocks.text()
-    names = set(_services(path, made) if made != text else services)
+    names = set(compose_services(path, made) if made != text else services)
     if lacking := {one for slug in wanted for one in Names(slug).services[:2]} - names:
         reason = f"expected services {', '.join(sorted(lacking))}, found none; add them like those of other departments"
         raise ConfigurationError.of(path, reason)
@@ -169,7 +170,17 @@ class _Blocks:
         return "\n".join([*self._head, *(line for _, lines in self._blocks for line in lines), *self._tail])
 
 
-def _services(path: Path, text: str) -> dict[str, dict[str, Any]]:
+@lru_cache(maxsize=2)
+def compose_services(path: Path, text: str) -> Mapping[str, dict[str, Any]]:
+    """The services of a Compose file.
+
+    Args:
+        path: the file, for errors.
+        text: its content.
+
+    Raises:
+        ConfigurationError: it is not valid YAML, or has no services.
+    """
     try:
         value = yaml.load(text, Loader=_LOADER)  # noqa: S506  # a safe loader
     except yaml.YAMLError as error:

@@ -19,18 +19,15 @@ import keyword
 import re
 import shutil
 import sys
-import tomllib
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from airnub_cli import subprocesses
 from airnub_cli.configuration import SAMPLE
 from airnub_cli.configuration.environment import environment_file
-from airnub_cli.configuration.generated_sections import generated_sections
+from airnub_cli.configuration.generated_sections import compose_services, generated_sections
 from airnub_cli.configuration.pools import pool_files
 from airnub_cli.configuration.registry import TEMPLATE, Names, Registered, load_registry
 from airnub_cli.new.template_copy import (
@@ -156,19 +153,20 @@ def _importable(name: str) -> bool:
         return True  # an installed module that makes the search fail
 
 
+# The form in which uv writes it; tomllib takes half a second with hundreds of departments.
+_LOCKED = re.compile(r'^name = "([^"]+)"$', re.MULTILINE)
+
+
 def _locked(root: Path) -> set[str]:
     lock = root / "uv.lock"
     if not lock.is_file():
         return set()
-    return {one["name"] for one in tomllib.loads(lock.read_text(encoding="utf-8")).get("package", [])}
+    return set(_LOCKED.findall(lock.read_text(encoding="utf-8")))
 
 
-def _services(root: Path) -> set[str]:
+def _services(root: Path) -> Collection[str]:
     path = root / "docker-compose.yml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's loader takes a tenth of the time
-    found: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=loader) if path.is_file() else None  # noqa: S506
-    services = found.get("services") if isinstance(found, dict) else None
-    return set(services) if isinstance(services, dict) else set()
+    return compose_services(path, path.read_text(encoding="utf-8")) if path.is_file() else ()
 
 
 _REGISTRY = "configs/departments.yaml"
