@@ -338,10 +338,8 @@ def test_many_departments(copies, cache):
     copies.write(f"departments/{broken}/src/{broken}/flows.py", "raise ValueError('no such luck')\n")
     apart = check(copies, cache)
     assert _imported() == set()
-    assert len(apart.mistakes) == 2
-    for one, name in zip(apart.mistakes, ("first", "second"), strict=True):
-        told = f"expected an importable flow, found '{broken}.flows.{name}': importing {broken}.flows raises ValueError"
-        assert told in one.message
+    [told] = apart.mistakes  # once, for two deployments
+    assert str(told).endswith(f"src/{broken}/flows.py:1: importing raises ValueError: no such luck")
     again = check(copies, cache)
     assert _imported() == {broken}
     members = sorted(copies.workspace.members.values(), key=lambda member: member.module)

@@ -25,7 +25,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
-from airnub_cli.compile.department_check import wrong_flows
+from airnub_cli.compile.department_check import import_of_department, wrong_flows
 from airnub_cli.compile.deployment_check import misplaced, wrong
 from airnub_cli.compile.prefect_yaml import (
     FILE,
@@ -160,6 +160,9 @@ def _judge(member: Member) -> _Verdict:
     # The registry is checked with the whole workspace.
     source = read_source(member.module, None, member.folder / FILE)
     mistakes = [*source.mistakes, *(one for entry in source.entries() for one in wrong(entry))]
+    if (unknown_stages := import_of_department(member.module, member.folder / "src")) is not None:
+        # Without its stages, deployments would be compiled without their tags.
+        mistakes.append(unknown_stages)
     return _Verdict(source.file, mistakes, list(wrong_flows(source)), stages(member.module))
 
 
