@@ -61,8 +61,12 @@ def read_yaml(path: Path) -> YamlFile:
     shown = str(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        message = f"expected a YAML file in UTF-8, found byte 0x{error.object[error.start]:02x}: {error.reason}"
+        raise ConfigurationError([Diagnostic(shown, line, f"{message}; save it as UTF-8")]) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise ConfigurationError.of(shown, f"expected a YAML file in UTF-8, found: {reason}") from None
     file = YamlFile(shown)
     try:

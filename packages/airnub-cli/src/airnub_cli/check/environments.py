@@ -18,7 +18,7 @@ from airnub_cli.compile.prefect_yaml import FILE, DepartmentFile, list_at, mappi
 from airnub_cli.compile.workspace_check import Checked
 from airnub_cli.configuration import LOCAL
 from airnub_cli.configuration.dotenv import known_values
-from airnub_cli.configuration.environment import environments
+from airnub_cli.configuration.environment import environments, read_environment
 from airnub_cli.configuration.generated_sections import generated_sections
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.kubernetes import FOLDER
@@ -162,7 +162,12 @@ def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None)
     told: dict[Diagnostic, list[str]] = defaultdict(list)
     values = _Filled(known_values(workspace.root))
     read: dict[Path, YamlFile | ConfigurationError] = {}
+    own: set[Diagnostic] = set()
     for name in names:
+        try:
+            read_environment(workspace.root, name)
+        except ConfigurationError as error:
+            own.update(error.mistakes)
         try:
             wanted = read_desired_state(workspace.root, name, values=values, known=known, read=read)
         except ConfigurationError as error:
@@ -175,7 +180,13 @@ def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None)
             message = f"no file has the block {use.reference}; unless the server has it, `airnub apply` fails: "
             told[Diagnostic(use.where, use.line, message + advice(use.reference), is_warning=True)].append(name)
     for one, where in told.items():
-        yield one if len(where) == len(names) else replace(one, message=f"{one.message} (in {', '.join(where)})")
+        # An unreadable environment is found with the deployments too, by an equal mistake.
+        is_unreadable = one in own
+        yield (
+            one
+            if is_unreadable or len(where) == len(names)
+            else replace(one, message=f"{one.message} (in {', '.join(where)})")
+        )
 
 
 def check_variables(workspace: Workspace, stages: dict[str, list[str]]) -> Iterator[Diagnostic]:

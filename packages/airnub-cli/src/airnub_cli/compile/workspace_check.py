@@ -213,6 +213,9 @@ def lost_overlays(
         "limits": (overlays.limits, deployments, "a deployment"),
         "variables": (overlays.variables, {one.id for one in registry.departments}, "a department"),
     }
+    if any(not source.value for source in sources):
+        # The deployments of a file that cannot be read are unknown.
+        named = {"variables": named["variables"]}
     for key, (given, known, what) in named.items():
         for name in given:
             if name not in known:
