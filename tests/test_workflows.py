@@ -240,6 +240,21 @@ def test_secrets_do_not_stay_when_applying_fails(run, clone, programs, tmp_path)
     assert not (clone / ".env").exists()
 
 
+@pytest.mark.parametrize("kind", ["file", "broken link"])
+def test_a_dotenv_file_is_not_replaced(run, clone, programs, tmp_path, kind):
+    """Nothing is called; through a link, secrets would stay in a file elsewhere."""
+    path = clone / ".env"
+    path.write_text("A=1\n") if kind == "file" else path.symlink_to("elsewhere")
+    try:
+        done, _ = run(".ci/deploy staging staging.yaml", **programs("uv", "") | TARGET | {"AIRNUB_DOTENV": "B=1"})
+        assert done.returncode == 2
+        assert "expected AIRNUB_DOTENV or a file .env, found both" in done.stderr
+        assert not (clone / "elsewhere").exists()
+        assert calls(tmp_path) == []
+    finally:
+        path.unlink()
+
+
 def test_programs_of_the_system_are_installed_as_root(run, programs, clone, tmp_path):
     """A runner's user is not root, and package lists can only be fetched with `sudo`."""
     (tmp_path / "usr/bin").mkdir(parents=True)
