@@ -193,6 +193,23 @@ def test_a_wrong_import_is_reported_once(compiled, publishing, file, text, expec
     assert told.startswith(f"{place}: {expected}")
 
 
+def test_an_unreadable_file_is_reported_alone(compiled):
+    """Not with each flow, which would have no deployment, and each environment that names one."""
+    path = compiled.root / "departments/alpha_dept/prefect.yaml"
+    path.write_bytes(path.read_bytes() + b"# Z\xfcrich\n")
+    [told] = compiled.told(check_everything(compiled.root))
+    assert "prefect.yaml:" in told
+    assert "found byte 0xfc" in told
+
+
+def test_a_generated_file_with_other_bytes_is_stale(compiled):
+    """It was a traceback."""
+    path = compiled.root / "prefect.yaml"
+    path.write_bytes(path.read_bytes() + b"# Z\xfcrich\n")
+    [told] = compiled.told(check_everything(compiled.root))
+    assert told == "prefect.yaml: expected the output of `uv run airnub compile`, found a different text; run it"
+
+
 CHECKED = """
 import json, os, sys
 from pathlib import Path

@@ -133,17 +133,21 @@ def check_stale(workspace: Workspace, found: Checked, cache: Cache = NO_CACHE) -
         except ConfigurationError as error:
             yield from error.mistakes
     stale = [source.path for source in found.sources if (tags := retagged(source)).text != tags.expected]
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if _differs(path, text):
         stale.append(path)
     try:
         repeated = generated_sections(workspace.root, load_registry(workspace.root))
     except ConfigurationError as error:
         yield from error.mistakes
         repeated = {}
-    stale += [file for file, made in repeated.items() if not file.is_file() or file.read_text(encoding="utf-8") != made]
+    stale += [file for file, made in repeated.items() if _differs(file, made)]
     for file in stale:
         message = "expected the output of `uv run airnub compile`, found a different text; run it"
         yield Diagnostic(str(file), None, message)
+
+
+def _differs(path: Path, text: str) -> bool:
+    return not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text
 
 
 def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None) -> Iterator[Diagnostic]:

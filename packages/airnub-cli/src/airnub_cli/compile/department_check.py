@@ -119,7 +119,8 @@ def wrong_flows(source: DepartmentFile) -> Iterator[Diagnostic]:
         yield Diagnostic(str(path), None, f"expected DEPARTMENT.name to be {name!r}, found {department.name!r}")
     elif not broken:
         yield from wrong_description(department, str(path))
-    yield from _undeployed(source, department, modules, path)
+    if source.value:  # otherwise its deployments are unknown
+        yield from _undeployed(source, department, modules, path)
     for stage in department.stages:
         yield from _loose(stage, path)
     if not broken:
