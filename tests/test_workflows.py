@@ -212,7 +212,7 @@ def test_an_environment_is_configured_then_deployed(run, clone, programs, tmp_pa
     """Secrets of blocks are in `.env` only while the configuration is applied; no other program gets them."""
     script = """[[ ! -e .env ]] || cp .env $OUT/dotenv-of-$(echo "$*" | tr -dc a-z)
     [[ -z ${AIRNUB_DOTENV:-} ]] || echo "uv was given AIRNUB_DOTENV" >>$OUT/calls
-    [[ $* != *compile* ]] || touch staging.yaml"""
+    [[ $* != *compile* ]] || echo 'deployments: []' >staging.yaml"""
     variables = programs("uv", script) | TARGET | {"OUT": str(tmp_path)}
     done, _ = run(next(text for text in steps("deploy/staging") if ".ci/deploy" in text), **variables)
     assert done.returncode == 0, done.stderr
@@ -238,6 +238,35 @@ def test_secrets_do_not_stay_when_applying_fails(run, clone, programs, tmp_path)
     assert done.returncode == 2
     assert len(calls(tmp_path)) == 1
     assert not (clone / ".env").exists()
+
+
+@pytest.mark.parametrize("kind", ["empty", "broken", "folder"])
+def test_a_file_without_deployments_is_rejected_first(run, clone, programs, tmp_path, kind):
+    """Before the configuration is applied: Prefect skips such a file, and asks for an entrypoint."""
+    path = clone / "staging.yaml"
+    path.mkdir() if kind == "folder" else path.write_text("" if kind == "empty" else "a: [\n")
+    try:
+        done, _ = run(".ci/deploy staging staging.yaml", **programs("uv", "") | TARGET)
+        assert done.returncode == 2
+        assert done.stderr.startswith("staging.yaml: expected compiled deployments, found none; remove it")
+        assert calls(tmp_path) == []
+    finally:
+        path.rmdir() if kind == "folder" else path.unlink()
+
+
+@pytest.mark.parametrize("kind", ["file", "broken link"])
+def test_a_dotenv_file_is_not_replaced(run, clone, programs, tmp_path, kind):
+    """Nothing is called; through a link, secrets would stay in a file elsewhere."""
+    path = clone / ".env"
+    path.write_text("A=1\n") if kind == "file" else path.symlink_to("elsewhere")
+    try:
+        done, _ = run(".ci/deploy staging staging.yaml", **programs("uv", "") | TARGET | {"AIRNUB_DOTENV": "B=1"})
+        assert done.returncode == 2
+        assert "expected AIRNUB_DOTENV or a file .env, found both" in done.stderr
+        assert not (clone / "elsewhere").exists()
+        assert calls(tmp_path) == []
+    finally:
+        path.unlink()
 
 
 def test_programs_of_the_system_are_installed_as_root(run, programs, clone, tmp_path):

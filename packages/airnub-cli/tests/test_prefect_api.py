@@ -16,9 +16,11 @@ class Answers:
 
     api_url = "http://somebody:hunter2@prefect.example.org/api/"
 
-    def __init__(self, status, document=None):
+    def __init__(self, status, document=None, text=None):
         self._answer = httpx.Response(
-            status, content=json.dumps(document), request=httpx.Request("POST", "http://prefect.example.org/api/x")
+            status,
+            content=text or json.dumps(document),
+            request=httpx.Request("POST", "http://prefect.example.org/api/x"),
         )
 
     def request(self, *_, **__):
@@ -40,6 +42,18 @@ def test_something_else_at_the_url():
     with pytest.raises(BackendError, match="PREFECT_API_URL ends in /api"):
         PrefectServer(Answers(404)).all("/x")
     assert PrefectServer(Answers(404)).get("/x") is None
+
+
+def test_the_web_interface_instead_of_the_api():
+    """A URL without /api answers every request with a page."""
+    with pytest.raises(BackendError, match=r"expected JSON of a Prefect API .* GET /x; PREFECT_API_URL ends in /api"):
+        PrefectServer(Answers(200, text="<html>")).get("/x")
+
+
+def test_an_error_of_the_server():
+    """Its log has the cause."""
+    with pytest.raises(BackendError, match=r"with 500: no; see the log of the server, then run this again$"):
+        PrefectServer(Answers(500, {"detail": "no"})).post("/x", {})
 
 
 def test_a_refusal_names_places_and_not_values():

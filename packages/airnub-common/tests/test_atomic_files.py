@@ -1,6 +1,7 @@
 """Atomic files."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,27 @@ def test_text_and_bytes_are_written_whole(tmp_path):
     assert path.read_bytes() == "größe\r\n".encode()
     write_atomic(path, b"\0")
     assert path.read_bytes() == b"\0"
+
+
+def test_devices_and_pipes_are_written_in_place(tmp_path):
+    """`-o /dev/stdout` replaced the link, and `-o /dev/null` the device, for all programs of the machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomic(pipe, "x")
+    assert os.read(reader, 9) == b"x"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_to_an_open_file_is_written_in_place(tmp_path):
+    """As /dev/stdout is, when a shell redirects it into a file."""
+    with (tmp_path / "out").open("w") as out:
+        place = Path(f"/proc/self/fd/{out.fileno()}")
+        write_atomic(place, "x")
+        assert place.is_symlink()
+    assert (tmp_path / "out").read_text() == "x"
 
 
 @pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])

@@ -135,8 +135,8 @@ def test_an_error_of_the_system_as_one_of_the_store():
     )
     assert errors.StoreError.of(OSError("odd"), "/store") == errors.StoreError("/store", "odd")
     assert str(errors.StoreError.of(OSError(28, "No space left on device"), "/store")) == (
-        "/store: No space left on device; free space, or inodes, on its file system; "
-        "objects stored before are intact, and the next run continues"
+        "/store: No space left on device; free space, or inodes, on its file system, "
+        "then run again, which continues where it stopped; objects stored before are intact"
     )
     renaming = OSError(13, "Permission denied", "/from", None, "/to")
     assert errors.StoreError.of(renaming, "/store") == errors.StoreError("/to", "Permission denied")

@@ -34,6 +34,16 @@ def test_a_dataset_that_is_not_there(fill, next_run):
     assert str(next_run()) == "1 new objects; 1 of 1 objects are read"
 
 
+def test_a_source_without_objects(fill, store, location, orders, next_run):
+    """The dry run raises what a run raises; it called the missing dataset up to date with its 0 objects."""
+    fill({})
+    with pytest.raises(DatasetError) as run:
+        make_dataset(orders, store, location)
+    with pytest.raises(DatasetError, match=r"expected \.csv files of shop in .*, found none; run the ingestion") as dry:
+        next_run()
+    assert str(dry.value) == str(run.value)
+
+
 def test_nothing(made, next_run):
     """Nothing is pending while objects and declaration are unchanged; units and limits do not count."""
     assert next_run(max_shrink=1).nothing
@@ -88,6 +98,16 @@ def test_sources_that_are_not_complete(fill, store, next_run):
     assert str(next_run(requires_complete=True)) == (
         "skipped, since it requires complete sources: 1 item of shop failed in its last run, the first: found 404"
     )
+
+
+def test_incomplete_sources_without_objects(fill, store, next_run):
+    """As a run does, the dry run skips the dataset instead of failing it."""
+    fill({})
+    with open_store(store) as (_, index):
+        index.end_runs(Scope.SOURCE, {"shop": [Failure("https://shop/b", "found 404")]}, "run")
+    found = next_run(requires_complete=True)
+    assert not found.nothing
+    assert str(found).startswith("skipped, since it requires complete sources")
 
 
 def test_a_quarantine_with_other_rows_is_pending(fill, store, location, orders, next_run):

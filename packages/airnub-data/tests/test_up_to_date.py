@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from airnub_core.errors import DatasetError
 from airnub_data import make_dataset
 from airnub_data.code import parts
+from airnub_data.inputs import InputObject
 from airnub_data.quarantine import quarantine_name
 from airnub_data.record import Record
 from airnub_data.table import Table
-from airnub_data.up_to_date import compare
+from airnub_data.up_to_date import compare, require_objects
 from airnub_data.versions import vacuum
 
 HEADER = b"id,price,at\n"
@@ -40,6 +42,14 @@ def test_the_same_code_inputs_and_quarantine(compared):
     found = compared()
     assert found.is_up_to_date
     assert found.quarantine.version == 0
+
+
+def test_the_first_version_needs_objects(last, location, orders):
+    """A later one may lose all of them."""
+    with pytest.raises(DatasetError, match=r"expected \.csv files of shop in /store, found none; run the ingestion"):
+        require_objects(orders, "/store", [], None)
+    require_objects(orders, "/store", [], Table.open(location, "orders"))
+    require_objects(orders, "/store", [InputObject("sha256:00", "a.csv", "shop", "")], None)
 
 
 def test_different_code(compared, orders):

@@ -1,11 +1,13 @@
 """Errors of the Prefect adapter."""
 
+import errno
+import os
 import pickle
 
 import pytest
 
 from airnub_core import Outcome, Report, Status
-from airnub_core.errors import HttpStatusError
+from airnub_core.errors import DamagedObjectError, HttpStatusError, StoreError
 from airnub_prefect.errors import (
     ConfigurationError,
     Diagnostic,
@@ -43,6 +45,24 @@ def test_the_message_of_a_failed_stage():
     assert named[0] == "  b: https://b/0: expected status 200, found 404 Not Found"
     assert (len(named), named[-1]) == (21, "  and 2 more; see the table of items")
     assert "a retry will not help" in str(StageFailedError("ingestion", report(404), "none"))
+
+
+def test_a_full_disk_is_no_failure_that_a_retry_cannot_help():
+    """The headline and the item say the same: free space, then run again."""
+    full = StoreError.of(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "/data/orders")
+    outcomes = [Outcome(name, Status.FAILED, error=full) for name in ("orders", "sales")]
+    failed = StageFailedError("processing", Report(outcomes), "none")
+    step = "free space, or inodes, on its file system, then run again, which continues where it stopped"
+    assert failed.headline == f"processing: 2 of 2 items failed, tolerated: none; {step}"
+    assert f"  orders: /data/orders: No space left on device; {step}; objects stored before are intact" in str(failed)
+    assert "will not help" not in str(failed)
+    both = StageFailedError("processing", Report([*outcomes, *report(503).failed]), "none")
+    assert f"none; 1 of them may succeed in another run; {step}" in both.headline
+    large = Outcome("orders", Status.FAILED, error=StoreError("/data/orders", "File too large"))
+    headline = StageFailedError("processing", Report([large]), "none").headline
+    assert headline.endswith("; correct the cause, then run again, which continues where it stopped")
+    damaged = Outcome("orders", Status.FAILED, error=DamagedObjectError("/data/o", "found a different digest"))
+    assert "a retry will not help" in StageFailedError("processing", Report([damaged]), "none").headline
 
 
 def test_its_repr_is_short():

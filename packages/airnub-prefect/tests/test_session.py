@@ -1,6 +1,7 @@
 """A session."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -53,6 +54,17 @@ def health(site):
 
     site.routes["/api/health"] = Reply(b"true")
     return site.url("/api")
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_warnings_of_the_library_are_printed(health, monkeypatch, capsys, verbose):
+    """By the session if Prefect's logs are not printed; the warning of a damaged index was lost."""
+    monkeypatch.setenv("PREFECT_API_URL", health)
+    with prefect_session(verbose=verbose):
+        logging.getLogger("airnub_core.store.factory").warning("the index is damaged")
+    printed = capsys.readouterr().err.count("warning: the index is damaged\n")
+    assert printed == (not verbose)
+    assert [type(one) for one in logging.getLogger("airnub_core").handlers].count(logging.StreamHandler) == 0
 
 
 def test_flows_are_run_with_what_they_take(health):

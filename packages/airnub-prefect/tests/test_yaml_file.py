@@ -155,9 +155,10 @@ def test_files_that_cannot_be_read(tmp_path):
         (None, "expected a YAML file in UTF-8, found: No such file or directory")
     ]
     assert mistakes(tmp_path) == [(None, "expected a YAML file in UTF-8, found: Is a directory")]
-    (tmp_path / "a.yaml").write_bytes(b"\xff\xfe\x00")
-    [(_, message)] = mistakes(tmp_path / "a.yaml")
-    assert message.startswith("expected a YAML file in UTF-8, found: 'utf-8' codec can't decode byte 0xff")
+    (tmp_path / "a.yaml").write_bytes("\ufeffa: 1\nb: Zürich\n".encode() + b"c: Z\xfcrich\nd: 1\n")
+    assert mistakes(tmp_path / "a.yaml") == [
+        (3, "expected a YAML file in UTF-8, found byte 0xfc: invalid start byte; save it as UTF-8")
+    ]
 
 
 PIECES = [

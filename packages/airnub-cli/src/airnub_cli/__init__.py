@@ -8,6 +8,7 @@ Modules that several commands share:
 
 commands        the commands by name, imported on first use; `CommandError`
 workspace       the members of this checkout, their dependencies, and whether they are installed
+import_errors   errors of imports, at the statement that is wrong
 configuration   files of configs/ and infra/work-pools/, and environments
 data_contracts  contracts of datasets and events, and their checks
 lock            uv.lock as a graph

@@ -86,7 +86,14 @@ class PrefectServer:
             raise BackendError(self._refusal(error.response, f"{method} {path}")) from error
         except httpx.HTTPError as error:
             raise BackendError(self._silence(error)) from error
-        return answer.json() if answer.content else None
+        try:
+            return answer.json() if answer.content else None
+        except ValueError as error:
+            # The web interface answers every path that is not below /api.
+            raise BackendError(
+                f"expected JSON of a Prefect API at {self.url}, found a different response to {method} {path}; "
+                "PREFECT_API_URL ends in /api"
+            ) from error
 
     def _refusal(self, answer: httpx.Response, asked: str) -> str:
         if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
@@ -101,7 +108,8 @@ class PrefectServer:
                 "PREFECT_API_URL ends in /api"
             )
         # The request is never shown: it may contain secrets, which the response may repeat.
-        return f"the Prefect server at {self.url} refused {asked} with {answer.status_code}: {_words(answer)}"
+        advice = "; see the log of the server, then run this again" if answer.is_server_error else ""
+        return f"the Prefect server at {self.url} refused {asked} with {answer.status_code}: {_words(answer)}{advice}"
 
     def _silence(self, error: httpx.HTTPError) -> str:
         reason = redact_text(str(error)).rstrip(".") or type(error).__name__

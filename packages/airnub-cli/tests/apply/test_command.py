@@ -7,8 +7,9 @@ from click.testing import CliRunner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from airnub_cli.__main__ import main
+from airnub_cli.apply import command
 from airnub_cli.apply.desired_state import VARIABLE
-from airnub_cli.prefect_api import prefect_server
+from airnub_cli.prefect_api import Action, Change, prefect_server
 
 
 @pytest.fixture
@@ -123,6 +124,32 @@ def test_the_environment_is_written_for_scripts(run, environments, tmp_path_fact
     file.unlink()
     assert run("--env", "production", "--environment-file", str(file)).exit_code == 2
     assert not file.exists()
+
+
+def test_a_file_for_scripts_that_cannot_be_written(run, environments, tmp_path):
+    """The environment is applied all the same, and the message says so; it was a traceback."""
+    (tmp_path / "file").touch()
+    found = run("--environment-file", str(tmp_path / "file" / "environment"))
+    assert found.exit_code == 1
+    assert "file/environment: expected a file that can be written, found: " in found.stderr
+    assert "the environment local is applied, so correct the path, and run this again" in found.stderr
+
+
+def test_an_interrupted_command_says_what_was_sent(monkeypatch, capsys):
+    """The next run sends the rest."""
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    changes = [
+        Change("variable", "a", Action.CREATED, lambda: None),
+        Change("variable", "b", Action.UNCHANGED, lambda: None),
+        Change("variable", "c", Action.CREATED, interrupted),
+        Change("variable", "d", Action.CREATED, lambda: None),
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        command._send(changes)
+    assert capsys.readouterr().err == "interrupted: 1 of 3 changes were sent; the next run sends the rest\n"
 
 
 def test_a_kept_environment_without_a_file(run, environments, filled_repository):

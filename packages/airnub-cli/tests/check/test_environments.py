@@ -139,6 +139,14 @@ def test_a_mistake_of_all_environments_is_told_once(house):
     assert found[1] == "configs/variables/beta_dept/ingestion.yaml:1: unknown key 'dais'; did you mean 'days'?"
 
 
+def test_an_unreadable_environment_is_reported_without_its_name(house):
+    """By the same mistake as that of its deployments, so that it is reported once."""
+    house.write("configs/environments/far.yaml", "description: [\n")
+    [found] = check_backend(house.workspace)
+    assert found.message.startswith("broken YAML")
+    assert found.message in [one.message for one in check_deployments(house.workspace).mistakes]
+
+
 def test_secrets_need_not_be_there(house):
     """Whether they are shows when they are applied; a default is kept."""
     house.write("configs/blocks/token.yaml", "name: token\ntype: secret\nfields: {value: '${TOKEN}'}\n")

@@ -5,6 +5,7 @@ Dependencies: what is imported is declared.
 
 import pytest
 
+from airnub_cli.cache import Cache
 from airnub_cli.check.import_contracts import read_imports
 from airnub_cli.check.isolation import check_dependencies, check_dockerfile, check_test_isolation
 
@@ -109,6 +110,16 @@ def test_what_comes_along_with_something_else_is_not_declared(house):
     [told] = wrong(house)
     assert told.startswith("departments/alpha_dept/src/alpha_dept/tasks.py:3: alpha-dept imports yaml, and does not")
     assert told.endswith("`uv add --package alpha-dept pyyaml`")
+
+
+def test_an_import_that_breaks_a_contract_is_not_reported_again(house, tmp_path):
+    """It has to go, so declaring it is no advice; it is not remembered as declared either."""
+    house.write("departments/alpha_dept/src/alpha_dept/tasks.py", "import yaml\n")
+    imports = read_imports(house.workspace, [])
+    imports.broken.add(("alpha_dept.tasks", "yaml"))
+    cache = Cache(tmp_path / "cache")
+    assert house.told(check_dependencies(house.workspace, imports, cache)) == []
+    assert len(house.told(check_dependencies(house.workspace, read_imports(house.workspace, []), cache))) == 1
 
 
 def test_a_name_that_nobody_knows_is_taken_as_it_is(house):

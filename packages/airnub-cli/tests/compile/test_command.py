@@ -89,7 +89,7 @@ def test_with_a_mistake_nothing_is_written(house, airnub):
 def test_another_environment_goes_to_a_file_or_to_stdout(house, airnub, monkeypatch):
     """The root's file is that of `local` alone."""
     images = ModuleType("airnub_cli.images.image")
-    images.ImageDigests = lambda *_: lambda _: "abc"
+    images.ImageDigests, images.ImageDigest = lambda *_: lambda _: "abc", object
     monkeypatch.setitem(sys.modules, "airnub_cli.images.image", images)
     result = airnub("--env", "far")
     assert result.exit_code == 0

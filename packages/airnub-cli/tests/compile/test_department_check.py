@@ -62,7 +62,7 @@ def test_what_is_there_is_no_mistake(house):
             '.demo:DEMO", descriptions={"pipeline": "Old."})',
             "department.py: expected the description of flow pipeline, '",
         ),
-        ("demo", "DEMO = None", "1 / 0", "importing alpha_dept.demo:DEMO raises ZeroDivisionError"),
+        ("demo", "DEMO = None", "1 / 0", "alpha_dept/demo.py:1: importing raises ZeroDivisionError: division by zero"),
     ],
 )
 def test_what_is_not_there_is_told(house, file, old, new, expected):
@@ -132,6 +132,9 @@ def test_what_cannot_be_imported(house, path):
 def test_a_dependency_that_is_not_installed(house):
     """The command that installs it."""
     house.write(f"{SRC}/flows/more.py", "import not_installed_here\n")
+    [told] = wrong(house)
+    assert told.startswith(f"{SRC}/flows/more.py:1: alpha-dept imports not_installed_here, and does not declare")
+    house.change("departments/alpha_dept/pyproject.toml", "dependencies = [", 'dependencies = ["not-installed-here", ')
     [told] = wrong(house)
     assert told.startswith(f"{SRC}/flows/more.py:1: importing raises ModuleNotFoundError")
     assert told.endswith("`uv sync --all-packages` installs what departments need")

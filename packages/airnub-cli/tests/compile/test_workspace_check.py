@@ -140,7 +140,20 @@ def test_a_missing_or_broken_file_is_a_mistake(house):
     assert "prefect.yaml:None: expected a YAML file" in found
     assert "far.yaml:2: broken YAML" in found
     house.deployments.write_bytes(b"\xff\xfe")
-    assert "prefect.yaml:None: expected a YAML file in UTF-8" in "\n".join(house.mistakes())
+    assert "prefect.yaml:1: expected a YAML file in UTF-8" in "\n".join(house.mistakes())
+
+
+def test_an_unreadable_file_has_no_consequences_in_environments(house):
+    """Names of deployments in environments are not compared with a file that cannot be read."""
+    house.write(
+        "configs/environments/far.yaml",
+        "description: Far.\nschedules: {department-for-deploying-first/hourly: true}\n"
+        "limits: {department-for-deploying-first: 2}\n",
+    )
+    assert house.mistakes() == []
+    for content in (b"# \xfc\n", b"", b"deployments: [\n"):
+        house.deployments.write_bytes(content)
+        assert [one for one in house.mistakes() if "far.yaml" in one] == []
 
 
 def test_departments_and_the_registry_must_agree(house):
@@ -338,10 +351,8 @@ def test_many_departments(copies, cache):
     copies.write(f"departments/{broken}/src/{broken}/flows.py", "raise ValueError('no such luck')\n")
     apart = check(copies, cache)
     assert _imported() == set()
-    assert len(apart.mistakes) == 2
-    for one, name in zip(apart.mistakes, ("first", "second"), strict=True):
-        told = f"expected an importable flow, found '{broken}.flows.{name}': importing {broken}.flows raises ValueError"
-        assert told in one.message
+    [told] = apart.mistakes  # once, for two deployments
+    assert str(told).endswith(f"src/{broken}/flows.py:1: importing raises ValueError: no such luck")
     again = check(copies, cache)
     assert _imported() == {broken}
     members = sorted(copies.workspace.members.values(), key=lambda member: member.module)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from airnub_cli.configuration.environment import (
     EnvironmentFile,
+    environment_file,
     environments,
     filled_environment,
     load_environment,
@@ -50,6 +51,21 @@ def test_an_environment_is_known_by_its_file(tmp_path, write):
     for read in (load_environment, read_environment):
         with pytest.raises(ConfigurationError, match="local, production, found 'prodution'; did you mean 'production'"):
             read(tmp_path, "prodution")
+
+
+@pytest.mark.parametrize("kind", ["folder", "broken link"])
+def test_an_environment_that_is_no_file(tmp_path, write, kind):
+    """It is reported; taken as one without overrides, `apply` replaced the sources on the server."""
+    write("configs/environments/far.yaml", "description: There.\nextends: sample\n")
+    path = environment_file(tmp_path, "sample")
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nowhere")
+    found = "Is a directory" if kind == "folder" else "No such file or directory"
+    for name in ("sample", "far"):
+        with pytest.raises(ConfigurationError, match=rf"sample\.yaml: expected a YAML file in UTF-8, found: {found}"):
+            read_environment(tmp_path, name)
 
 
 def test_its_mistakes_have_lines(tmp_path, write):

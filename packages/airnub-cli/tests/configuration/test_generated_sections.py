@@ -94,6 +94,15 @@ def test_a_line_that_cannot_be_repeated_is_a_mistake(tmp_path):
         repeated_lines(path, ["new"])
 
 
+def test_a_file_that_is_not_utf8_is_a_mistake(tmp_path):
+    """With its line; it was a traceback."""
+    path = tmp_path / "file"
+    path.write_bytes(b"a: 1\n# Z\xfcrich\n")
+    for read, what in ((lambda: repeated_lines(path, []), "TOML"), (lambda: repeated_services(path, "", []), "YAML")):
+        with pytest.raises(ConfigurationError, match=rf"file:2: expected a {what} file in UTF-8, found byte 0xfc"):
+            read()
+
+
 def test_services_are_added_and_removed(tmp_path):
     """New ones are copied from the template, sorted by name; others are unchanged."""
     path = tmp_path / "docker-compose.yml"

@@ -70,6 +70,14 @@ def test_an_address_without_api_is_odd(server):
     assert "path usually ends in /api" in check_server(server.url(""), {}).found
 
 
+def test_a_page_instead_of_the_api_is_odd(server):
+    """The web interface of Prefect answers every path with a page."""
+    server.routes["/admin/version"] = lambda _: Reply(b"<html>")
+    finding = check_server(server.url(""), {})
+    assert finding.found.endswith("answers without JSON; expected a Prefect API, whose path usually ends in /api")
+    assert finding.fix.startswith("export PREFECT_API_URL=")
+
+
 def test_a_server_that_does_not_answer_is_odd():
     """With the ways to fix it."""
     with socket.socket() as found:

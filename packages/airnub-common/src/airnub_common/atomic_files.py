@@ -1,6 +1,7 @@
 """Atomic files: a reader sees the complete new file or the previous one, also after Ctrl-C."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,8 +32,24 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a file completely or not at all; text is encoded as UTF-8 and its line ends are kept.
 
+    A device or a pipe, such as /dev/stdout, is written in place: replacing it would take it from all programs.
+
     Raises:
         OSError: as for `atomic_file`.
     """
+    encoded = content.encode() if isinstance(content, str) else content
+    if _is_special(path):
+        path.write_bytes(encoded)
+        return
     with atomic_file(path) as temporary:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(encoded)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is a device or a pipe, or one of the links in /dev to a file that is open."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    is_usual = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    return not is_usual or path.absolute().parent in {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}

@@ -36,6 +36,8 @@ ADVICE = {
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 """What to do about a file system error, by its errno."""
+AGAIN = "run again, which continues where it stopped"
+"""What to do after the cause of a `StoreError` is gone."""
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(field,))
@@ -293,6 +295,8 @@ class StoreError(IngestError):
         return cls(where, error.strerror or str(error), advice=ADVICE.get(error.errno or 0, ""))
 
     def __str__(self) -> str:
+        if self.advice and self.remedy == StoreError.remedy:
+            return f"{self.path}: {self.reason}; {self.advice}, then {AGAIN}; objects stored before are intact"
         return "; ".join(filter(None, (f"{self.path}: {self.reason}", self.advice, self.remedy)))
 
 

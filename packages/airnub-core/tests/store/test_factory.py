@@ -7,13 +7,14 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import pytest
 
 from airnub_core import ContentStore, FileSource, Status, open_store, reindex, verify
 from airnub_core.errors import StoreError
 from airnub_core.sample_site import Reply
-from airnub_core.store import durability, objects, recovery
+from airnub_core.store import durability, factory, objects, recovery
 from airnub_core.store.factory import open_for_writing, open_index
 from airnub_core.store.gc import collect
 from airnub_core.store.index.sqlite import SqliteIndex
@@ -59,11 +60,30 @@ def test_the_index_is_rebuilt_where_it_is_missing_or_damaged(tmp_path, site, run
     assert all("if-none-match" in one.headers for one in site.asked[asked:])
 
 
-def test_a_damaged_index_is_kept_aside(tmp_path, run, source):
-    """Somebody may want to know what happened to it."""
+def test_a_damaged_index_is_kept_aside(tmp_path, run, source, caplog):
+    """A warning names the damaged file, where it is kept, and what the index was rebuilt from; once."""
     fill_with_garbage(tmp_path)
     run(source)
-    assert (tmp_path / ".airnub" / "damaged-index.sqlite").read_bytes().startswith(b"not a database")
+    kept = tmp_path / ".airnub" / "damaged-index.sqlite"
+    assert kept.read_bytes().startswith(b"not a database")
+    reason = "the index cannot be used (file is not a database)"
+    assert caplog.messages == [
+        f"{tmp_path / INDEX}: {reason}; the file is kept as {kept}, and the index was rebuilt from 2 manifests"
+    ]
+    run(source)
+    assert len(caplog.messages) == 1
+
+
+def test_a_damaged_index_that_cannot_be_rebuilt_yet(tmp_path, run, source, caplog, monkeypatch):
+    """The warning comes all the same: the next run finds no index, and rebuilds it without one."""
+    fill_with_garbage(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(factory, "verify", mock.Mock(side_effect=StoreError(str(tmp_path), "full")))
+        with pytest.raises(StoreError, match="full"):
+            run(source)
+    [message] = caplog.messages
+    assert message.endswith("damaged-index.sqlite, and the next run rebuilds the index from the manifests")
+    assert {outcome.kind for outcome in run(source)} == {Status.UNCHANGED}
 
 
 def test_damage_that_opening_does_not_see_is_mended_by_reindex(tmp_path, run, source):

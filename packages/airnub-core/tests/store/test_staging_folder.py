@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from answers import answered, requested
 
-from airnub_core.errors import ADVICE, StoreError
+from airnub_core.errors import ADVICE, AGAIN, StoreError
 from airnub_core.store import staging_folder
 from airnub_core.store.durability import is_untouched
 from airnub_core.store.stager import Stager
@@ -131,7 +131,7 @@ def test_a_disk_that_takes_no_mark(tmp_path, monkeypatch, code):
     monkeypatch.setattr(staging_folder, "defer_sync", leave)
     with pytest.raises(StoreError) as error, StagingFolder(tmp_path) as staging:
         with_log(staging)
-    assert f"{os.strerror(code)}; {ADVICE[code]}; objects stored before are intact" in str(error.value)
+    assert f"{os.strerror(code)}; {ADVICE[code]}, then {AGAIN}; objects stored before are intact" in str(error.value)
     assert folders(tmp_path) == []
     with StagingFolder(tmp_path, lambda _folder: pytest.fail("nothing is left")):
         pass

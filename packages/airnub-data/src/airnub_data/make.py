@@ -44,7 +44,7 @@ from airnub_data.record import Record, Run, Sidecar
 from airnub_data.stage import HASH, PART, Stage, StagedObject
 from airnub_data.table import ConflictError, Table, TableFile, create
 from airnub_data.transformed import transformed_rows
-from airnub_data.up_to_date import compare
+from airnub_data.up_to_date import compare, require_objects
 
 _NEW_VERSION = "readers rely on it: declare the change as a new `version` beside this one"
 _NAMED = 10
@@ -247,12 +247,7 @@ class _Making:
     def _inputs(self, table: Table | None) -> list[InputObject]:
         suffix = self._dataset.read_by.suffix
         inputs = current_objects(self._store, self._index, self._dataset.sources, suffix)
-        if not inputs and table is None:
-            sources, name = ", ".join(self._dataset.sources), self._store.name
-            raise DatasetError(
-                self._dataset.stem,
-                f"expected {suffix} files of {sources} in {name}, found none; run the ingestion first",
-            )
+        require_objects(self._dataset, self._store.name, inputs, table)
         return inputs
 
     @contextmanager

@@ -14,7 +14,7 @@ from airnub_data.inputs import check_store, current_objects, digest_of_inputs, i
 from airnub_data.location import Location
 from airnub_data.record import Record, Sidecar
 from airnub_data.table import Table
-from airnub_data.up_to_date import compare
+from airnub_data.up_to_date import compare, require_objects
 
 _QUARANTINE = "the rows in quarantine are not those of the last commit"
 
@@ -33,6 +33,8 @@ class Pending:
     """Number of objects of the previous version that are no longer current."""
     changed: tuple[str, ...] = ()
     """Parts of the declaration and its code that changed since the previous version, named as in `code.parts`."""
+    is_new: bool = False
+    """Whether the dataset has no version yet."""
     moved: bool = False
     """Whether the objects are the same in a different order."""
     quarantine: bool = False
@@ -45,7 +47,7 @@ class Pending:
     @property
     def nothing(self) -> bool:
         """Whether the table is up to date."""
-        return not (self.new or self.gone or self.changed or self.moved or self.quarantine)
+        return not (self.new or self.gone or self.changed or self.is_new or self.moved or self.quarantine)
 
     def __str__(self) -> str:
         if self.held:
@@ -122,7 +124,8 @@ def pending(
         published: locations of the datasets of other departments, as for `make_dataset`.
 
     Raises:
-        DatasetError: the content store does not exist, or an input has no version.
+        DatasetError: the run would fail: the content store does not exist, a dataset without a version has no
+            objects, or an input has no version.
         StoreError: the store or the location cannot be read.
     """
     if dataset.inputs:
@@ -137,11 +140,14 @@ def pending(
         if dataset.requires_complete:
             incomplete = tuple(incomplete_sources(index, dataset.sources))
         inputs = current_objects(objects, index, dataset.sources, dataset.read_by.suffix)
+        name = objects.name
     now = [one.digest for one in inputs]
     table = Table.open(location, dataset.stem)
+    if not incomplete:  # otherwise the dataset is skipped
+        require_objects(dataset, name, inputs, table)
     last = None if table is None else Record.last(table)
     if last is None:
-        return Pending(len(now), len(now), len(now), 0, incomplete=incomplete)
+        return Pending(len(now), len(now), len(now), 0, is_new=True, incomplete=incomplete)
     declared = parts(dataset)
     compared = compare(location, dataset.stem, last, declared, digest_of_inputs(inputs))
     before = now

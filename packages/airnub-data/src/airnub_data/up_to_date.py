@@ -7,13 +7,18 @@ inputs      the digests of the current objects in their order (`inputs`), or the
             (`input_versions`)
 quarantine  the rows of the quarantine table are those of the version that the commit names; vacuums do not count
 
+A dataset without a version and without objects is not up to date: `require_objects` raises, in a run and in a dry run.
+
 Units, limits, checks and retention are not compared. A dataset that is held after a rollback is skipped before the
 comparison. For a dataset that is up to date, `make` still evaluates freshness and reports new columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from airnub_core.errors import DatasetError
+from airnub_data.dataset import Dataset
+from airnub_data.inputs import InputObject
 from airnub_data.location import Location
 from airnub_data.quarantine import quarantine_name
 from airnub_data.record import Record
@@ -36,6 +41,24 @@ class Comparison:
     def is_up_to_date(self) -> bool:
         """Whether nothing differs."""
         return not self.changed and self.same_inputs and self.same_quarantine
+
+
+def require_objects(dataset: Dataset, store: str, objects: Sequence[InputObject], table: Table | None) -> None:
+    """Require that the first version of a dataset has objects; a later version may have none.
+
+    Args:
+        dataset: the declaration.
+        store: name of the content store.
+        objects: the current objects of the sources.
+        table: the table, if it exists.
+
+    Raises:
+        DatasetError: there is neither a table nor an object.
+    """
+    if not objects and table is None:
+        sources, suffix = ", ".join(dataset.sources), dataset.read_by.suffix
+        message = f"expected {suffix} files of {sources} in {store}, found none; run the ingestion first"
+        raise DatasetError(dataset.stem, message)
 
 
 def compare(location: Location, stem: str, last: Record, parts: Mapping[str, str], inputs: str) -> Comparison:

@@ -8,7 +8,7 @@ Flows of a department: `department` (its stages, pipeline and demo), `tasks` (on
 (a task for each), `pipeline`, `finish_stage`, `housekeeping` with `cleanup` and `integrity`, `run_names`, `steps` (of
 deploying).
 
-Results of a run: `artifacts`, `progress`, `plot`, `check_report`, `assets`, `events` and `stale_datasets`.
+Results of a run: `artifacts`, `progress`, `plot`, `check_report`, `assets`, `events`, `run_logs` and `stale_datasets`.
 
 Runs: `command` (the command of departments), `exit_codes` (of all commands), `session`, `embedded` (a private server),
 `api_url`, `image_check` (every flow, when an image is built), `testing` (fixtures).

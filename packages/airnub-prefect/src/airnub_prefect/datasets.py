@@ -23,6 +23,7 @@ from airnub_prefect.errors import ArgumentError, ConfigurationError
 from airnub_prefect.events import DatasetUpdated, emit_dataset_checked, emit_dataset_updated, is_within_pipeline
 from airnub_prefect.paths import data_path, variable_of
 from airnub_prefect.progress import BatchProgress
+from airnub_prefect.run_logs import send_library_logs
 from airnub_prefect.selection import check_names
 from airnub_prefect.settings import DatasetsConfig, DatasetSettings
 from airnub_prefect.validation import nearest_or_all, validated
@@ -30,6 +31,8 @@ from airnub_prefect.validation import nearest_or_all, validated
 if TYPE_CHECKING:
     # polars and deltalake come with an extra, and take long to import: only what works with rows imports them.
     from airnub_data import Dataset, Location
+
+send_library_logs()
 
 _INCOMPLETE = {Status.FAILED: "failed", Status.SKIPPED: "was skipped"}
 

@@ -73,10 +73,20 @@ class StageFailedError(Exception):
 
     @property
     def headline(self) -> str:
-        """The number of failed items, and whether a retry may help, without their names."""
+        """The number of failed items, and what to do about them, without their names."""
+        from airnub_core.errors import AGAIN, StoreError
+
         failed = self.report.failed
         transient = sum(outcome.error is not None and outcome.error.transient for outcome in failed)
-        advice = f"{transient} of them may succeed in another run" if transient else "a retry will not help"
+        # A store or a disk that cannot be written: a retry helps once its cause is gone.
+        causes = dict.fromkeys(
+            outcome.error.advice or "correct the cause"
+            for outcome in failed
+            if isinstance(outcome.error, StoreError) and outcome.error.remedy == StoreError.remedy
+        )
+        steps = [f"{transient} of them may succeed in another run"] if transient else []
+        steps += [f"{'; '.join(causes)}, then {AGAIN}"] if causes else []
+        advice = "; ".join(steps) or "a retry will not help"
         head = f"{self.stage}: {len(failed)} of {len(self.report.outcomes)} items failed, tolerated: {self.tolerated}"
         others = "; the others are stored" if len(failed) < len(self.report.outcomes) else ""
         return f"{head}; {advice}{others}"

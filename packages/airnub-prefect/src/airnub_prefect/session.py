@@ -114,7 +114,12 @@ def prefect_session(*, verbose: bool = False) -> Iterator[Session]:
     if not verbose:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
-    before = logging.raiseExceptions
+    before, shown = logging.raiseExceptions, logging.StreamHandler()
+    shown.setFormatter(logging.Formatter("warning: %(message)s"))
+    shown.setLevel(logging.WARNING)
+    libraries = logging.getLogger("airnub_core")
+    if not verbose:
+        libraries.addHandler(shown)  # the console handler of Prefect is quiet
     # Otherwise Prefect prints each log message that a lost server does not take; `ServerLostError` is printed once.
     logging.raiseExceptions = before and verbose
     try:
@@ -122,6 +127,7 @@ def prefect_session(*, verbose: bool = False) -> Iterator[Session]:
             yield session
     finally:
         logging.raiseExceptions = before
+        libraries.removeHandler(shown)
 
 
 @contextmanager

@@ -29,8 +29,11 @@ from airnub_prefect.artifacts import batch_progress
 from airnub_prefect.assets import emit_source_assets
 from airnub_prefect.blocks import locate
 from airnub_prefect.errors import ConfigurationError
+from airnub_prefect.run_logs import send_library_logs
 from airnub_prefect.secrets import find_secrets, variable_name
 from airnub_prefect.settings import CategoryConfig, SourceT, package_folder
+
+send_library_logs()
 
 
 async def is_worth_retrying(_task: Task[..., object], _run: TaskRun, state: State[object]) -> bool:

@@ -59,11 +59,7 @@ def read_yaml(path: Path) -> YamlFile:
         ConfigurationError: the file cannot be read, or is not valid YAML.
     """
     shown = str(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ConfigurationError.of(shown, f"expected a YAML file in UTF-8, found: {reason}") from None
+    text = read_utf8(path, "a YAML file")
     file = YamlFile(shown)
     try:
         loader, node = parsed_yaml(text)
@@ -85,6 +81,23 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigurationError.of(shown, "broken YAML: it is nested too deeply") from None
     file.mistakes = list(dict.fromkeys(file.mistakes))  # values of an alias are visited more than once
     return file
+
+
+def read_utf8(path: Path, what: str) -> str:
+    """Read a text file, without its byte order mark; `what` it is, for the message.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        message = f"expected {what} in UTF-8, found byte 0x{error.object[error.start]:02x}: {error.reason}"
+        raise ConfigurationError([Diagnostic(str(path), line, f"{message}; save it as UTF-8")]) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError.of(path, f"expected {what} in UTF-8, found: {reason}") from None
 
 
 def parsed_yaml(text: str) -> tuple[Any, Any]:

@@ -44,6 +44,10 @@ class RefusedError(Exception):
     """The server has a different environment."""
 
 
+class FileError(Exception):
+    """The file for the name of the environment cannot be written."""
+
+
 @click.command("apply", epilog="Example: uv run airnub apply --env sample")
 @click.option(
     "--env",
@@ -117,7 +121,7 @@ def _run(asked: ApplyOptions, *, as_json: bool) -> int:
         count = len(error.mistakes)
         click.secho(f"{count} mistake{'s' * (count > 1)}; nothing was sent.", fg="red", err=True)
         return INVALID
-    except BackendError as error:
+    except (BackendError, FileError) as error:
         click.secho(str(error), fg="red", err=True)
         return FAILED
     if as_json:
@@ -135,7 +139,6 @@ def _apply(root: Path, asked: ApplyOptions) -> tuple[str, DesiredState, list[Cha
         decide,
         environment_of,
         read_desired_state,
-        send,
     )
     from airnub_cli.configuration.environment import environments
     from airnub_cli.prefect_api import prefect_server
@@ -150,10 +153,40 @@ def _apply(root: Path, asked: ApplyOptions) -> tuple[str, DesiredState, list[Cha
         click.echo(str(decision), err=True)
         wanted = wanted or read_desired_state(root, decision.environment, pool_type=asked.pool_type)
         changes = [compare_mark(server, decision.environment), *compare(server, wanted)]
-        send(changes)
+        _send(changes)
         if asked.environment_file:
-            write_atomic(asked.environment_file, f"{decision.environment}\n")
+            _write(asked.environment_file, decision.environment)
         return server.url, wanted, changes
+
+
+def _send(changes: list[Change]) -> None:
+    """Send the changes; Ctrl-C prints how many were sent."""
+    from airnub_cli.apply.desired_state import send
+    from airnub_cli.prefect_api import Action
+
+    sent: list[Change] = []
+    try:
+        send(changes, sent.append)
+    except KeyboardInterrupt:
+        due = sum(change.action is not Action.UNCHANGED for change in changes)
+        click.echo(f"interrupted: {len(sent)} of {due} changes were sent; the next run sends the rest", err=True)
+        raise
+
+
+def _write(path: Path, environment: str) -> None:
+    """Write the name of the environment.
+
+    Raises:
+        FileError: the file cannot be written.
+    """
+    try:
+        write_atomic(path, f"{environment}\n")
+    except OSError as error:
+        reason = error.strerror or error
+        raise FileError(
+            f"--environment-file {path}: expected a file that can be written, found: {reason}; "
+            f"the environment {environment} is applied, so correct the path, and run this again"
+        ) from error
 
 
 def _document(wanted: DesiredState, server: str, changes: list[Change]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from airnub_cli.apply.blocks import block_id
 from airnub_cli.cache import Cache, Fingerprints
 from airnub_cli.configuration.entry_files import Diagnostics, yaml_files
 from airnub_cli.configuration.environment import Environment
+from airnub_cli.import_errors import import_mistake
 from airnub_cli.prefect_api import Action, Change, Json, PrefectServer, differences, path_of, unchanged
 from airnub_cli.workspace import INSTALL_ALL, Workspace
 from airnub_prefect.department import Department
@@ -145,11 +146,11 @@ def read_variables(
             department = find_department(one.name)
         except ImportError as error:
             message = f"expected the department {one.name} to be installed, found: {error}; {INSTALL_ALL}"
-            mistakes.found.append(Diagnostic(shown(one), None, message))
+            mistakes.found.append(import_mistake(error, Diagnostic(shown(one), None, message)))
             continue
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
             message = f"expected {one.name}.department with DEPARTMENT, found {type(error).__name__}: {error}"
-            mistakes.found.append(Diagnostic(shown(one), None, message))
+            mistakes.found.append(import_mistake(error, Diagnostic(shown(one), None, message)))
             continue
         variables = list(_of_department(department, files, environment, mistakes))
         found += variables
@@ -179,7 +180,7 @@ def _of_department(
                 f"expected the model of the settings, {stages[path.stem].settings}, found "
                 f"{type(error).__name__}: {error}"
             )
-            mistakes.add(file, (), message)
+            mistakes.found.append(import_mistake(error, file.mistake((), message)))
             continue
         says, wrong = checked(settings, file)
         mistakes.found += wrong

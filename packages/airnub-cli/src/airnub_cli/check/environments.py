@@ -18,7 +18,7 @@ from airnub_cli.compile.prefect_yaml import FILE, DepartmentFile, list_at, mappi
 from airnub_cli.compile.workspace_check import Checked
 from airnub_cli.configuration import LOCAL
 from airnub_cli.configuration.dotenv import known_values
-from airnub_cli.configuration.environment import environments
+from airnub_cli.configuration.environment import environments, read_environment
 from airnub_cli.configuration.generated_sections import generated_sections
 from airnub_cli.configuration.registry import load_registry
 from airnub_cli.kubernetes import FOLDER
@@ -133,17 +133,21 @@ def check_stale(workspace: Workspace, found: Checked, cache: Cache = NO_CACHE) -
         except ConfigurationError as error:
             yield from error.mistakes
     stale = [source.path for source in found.sources if (tags := retagged(source)).text != tags.expected]
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if _differs(path, text):
         stale.append(path)
     try:
         repeated = generated_sections(workspace.root, load_registry(workspace.root))
     except ConfigurationError as error:
         yield from error.mistakes
         repeated = {}
-    stale += [file for file, made in repeated.items() if not file.is_file() or file.read_text(encoding="utf-8") != made]
+    stale += [file for file, made in repeated.items() if _differs(file, made)]
     for file in stale:
         message = "expected the output of `uv run airnub compile`, found a different text; run it"
         yield Diagnostic(str(file), None, message)
+
+
+def _differs(path: Path, text: str) -> bool:
+    return not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text
 
 
 def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None) -> Iterator[Diagnostic]:
@@ -162,7 +166,12 @@ def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None)
     told: dict[Diagnostic, list[str]] = defaultdict(list)
     values = _Filled(known_values(workspace.root))
     read: dict[Path, YamlFile | ConfigurationError] = {}
+    own: set[Diagnostic] = set()
     for name in names:
+        try:
+            read_environment(workspace.root, name)
+        except ConfigurationError as error:
+            own.update(error.mistakes)
         try:
             wanted = read_desired_state(workspace.root, name, values=values, known=known, read=read)
         except ConfigurationError as error:
@@ -175,7 +184,13 @@ def check_backend(workspace: Workspace, known: "CheckedVariables | None" = None)
             message = f"no file has the block {use.reference}; unless the server has it, `airnub apply` fails: "
             told[Diagnostic(use.where, use.line, message + advice(use.reference), is_warning=True)].append(name)
     for one, where in told.items():
-        yield one if len(where) == len(names) else replace(one, message=f"{one.message} (in {', '.join(where)})")
+        # An unreadable environment is found with the deployments too, by an equal mistake.
+        is_unreadable = one in own
+        yield (
+            one
+            if is_unreadable or len(where) == len(names)
+            else replace(one, message=f"{one.message} (in {', '.join(where)})")
+        )
 
 
 def check_variables(workspace: Workspace, stages: dict[str, list[str]]) -> Iterator[Diagnostic]:

@@ -4,10 +4,11 @@ Data contracts are in the departments' `contracts/`, and checked by `airnub_cli.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from airnub_cli.check.unchanged import imports_of
 from airnub_cli.workspace import Workspace
 from airnub_prefect.errors import Diagnostic
 
+Link = tuple[str, str]
+"""An import: the importing module, and the imported one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Imports:
@@ -36,6 +40,8 @@ class Imports:
     graph: grimp.ImportGraph
     sources: dict[str, Path]
     """The folder that contains a member's package, by the name of the package."""
+    broken: set[Link] = field(default_factory=set)
+    """Imports that break a contract by themselves, found by `check_import_contracts`."""
 
     def path(self, module: str) -> Path:
         """The file of a module of a member."""
@@ -118,13 +124,24 @@ _OPTIONAL = re.compile(r"[A-Za-z_][\w.]*")
 
 
 def check_import_contracts(root: Path, imports: Imports) -> Iterator[Diagnostic]:
-    """Find imports that break a contract, each at its line, with the name of the contract and the import chain.
+    """Find imports that break contracts, each once at its line, with the names of the contracts.
+
+    Chains of imports through a wrong import are its consequences, and not reported. Of other chains, those with a
+    common import are reported at it, with one of them.
 
     Args:
         root: of the workspace.
-        imports: the import graph; members that it lacks are left out of the contracts, and reported elsewhere.
+        imports: the import graph; members that it lacks are left out of the contracts, and reported elsewhere. Its
+            `broken` receives the wrong imports.
     """
     path = root / "pyproject.toml"
+    breaches = _Breaches()
+    yield from _other_mistakes(path, imports, breaches)
+    yield from breaches.mistakes(imports)
+
+
+def _other_mistakes(path: Path, imports: Imports, breaches: "_Breaches") -> Iterator[Diagnostic]:
+    """Check all contracts: collect wrong imports, and yield other mistakes."""
     try:
         linter = read_configuration(str(path))
     except FileNotFoundError:
@@ -149,7 +166,7 @@ def check_import_contracts(root: Path, imports: Imports) -> Iterator[Diagnostic]
             yield Diagnostic(str(path), _line(path, name), f"contract {name!r} cannot be checked: {error}")
             continue
         if not checked.kept:
-            yield from _broken(imports, name, checked.metadata, path)
+            yield from _broken(imports, name, checked.metadata, path, breaches)
 
 
 class _Reach:
@@ -200,33 +217,87 @@ class _Reach:
         return self._found[package]
 
 
-def _broken(imports: Imports, name: str, metadata: dict[str, Any], pyproject: Path) -> Iterator[Diagnostic]:
+@dataclass(slots=True)
+class _Breaches:
+    """Wrong imports of all contracts: those that break one by themselves, and chains that do."""
+
+    direct: dict[Link, list[str]] = field(default_factory=dict)
+    """The contracts by wrong import."""
+    chains: list[tuple[str, tuple[Link, ...]]] = field(default_factory=list)
+    """Each with its contract."""
+
+    def add(self, contract: str, links: list[dict[str, Any]], extra: Sequence[dict[str, Any]] = ()) -> None:
+        """Add an import chain that breaks a contract.
+
+        Args:
+            contract: its name.
+            links: the chain.
+            extra: other imports that could be its first link.
+        """
+        chain = tuple((str(link["importer"]), str(link["imported"])) for link in links)
+        if len(chain) > 1:
+            self.chains.append((contract, chain))
+            return
+        for link in [*((str(one["importer"]), str(one["imported"])) for one in extra), *chain]:
+            self._name(self.direct.setdefault(link, []), contract)
+
+    def mistakes(self, imports: Imports) -> Iterator[Diagnostic]:
+        """A diagnostic for each wrong import; a chain is blamed on as few imports as possible."""
+        waiting: list[tuple[str, tuple[Link, ...]]] = []
+        for contract, chain in self.chains:
+            causes = [link for link in chain if link in self.direct]
+            for link in causes:
+                self._name(self.direct[link], contract)
+            if not causes:
+                waiting.append((contract, chain))
+        for (importer, imported), contracts in self.direct.items():
+            message = f"{importer} imports {imported}, which breaks {_named(contracts)}"
+            yield imports.mistake(importer, imported, message)
+        imports.broken.update(self.direct)
+        while waiting:
+            counts = Counter(link for _, chain in waiting for link in dict.fromkeys(chain))
+            # The first of the most frequent links, so that of a single chain its first.
+            cause = max(counts, key=lambda link: counts[link])
+            blamed = [(contract, chain) for contract, chain in waiting if cause in chain]
+            waiting = [(contract, chain) for contract, chain in waiting if cause not in chain]
+            names: list[str] = []
+            for contract, _ in blamed:
+                self._name(names, contract)
+            chain = min((chain for _, chain in blamed), key=len)
+            way = " → ".join([chain[0][0], *(imported for _, imported in chain)])
+            others = f" (chains with this import: {len(blamed)})" if len(blamed) > 1 else ""
+            subject = f"{chain[0][0]} reaches {chain[-1][1]}"
+            if cause != chain[0]:
+                subject = f"{cause[0]} imports {cause[1]}, so that {subject}"
+            yield imports.mistake(*cause, f"{subject}, which breaks {_named(names)}: {way}{others}")
+
+    @staticmethod
+    def _name(contracts: list[str], contract: str) -> None:
+        if contract not in contracts:
+            contracts.append(contract)
+
+
+def _named(contracts: Sequence[str]) -> str:
+    if len(contracts) == 1:
+        return f"the contract {contracts[0]!r}"
+    return f"the contracts {', '.join(map(repr, contracts[:-1]))} and {contracts[-1]!r}"
+
+
+def _broken(
+    imports: Imports, name: str, metadata: dict[str, Any], pyproject: Path, breaches: _Breaches
+) -> Iterator[Diagnostic]:
     for found in metadata.get("invalid_dependencies", []):
         for route in found["routes"]:
-            links = [*route["extra_firsts"], *route["chain"]] if len(route["chain"]) == 1 else route["chain"]
-            yield from _forbidden(imports, name, links, whole=len(route["chain"]) > 1)
+            breaches.add(name, route["chain"], route["extra_firsts"])
     for found in metadata.get("invalid_chains", []):
         for chain in found["chains"]:
-            links = chain["chain"] if isinstance(chain, dict) else chain
-            yield from _forbidden(imports, name, links, whole=True)
+            breaches.add(name, chain["chain"] if isinstance(chain, dict) else chain)
     for summary in metadata.get("summaries", []):
         message = f"contract {name!r}: expected modules of {summary.package} without circular imports, found some"
         yield Diagnostic(str(imports.path(summary.package)), None, message)
     for module in sorted(metadata.get("undeclared_modules", ())):
         message = f"contract {name!r}: expected {module} to have a layer in {pyproject.name}, found none"
         yield Diagnostic(str(imports.path(module)), None, message)
-
-
-def _forbidden(imports: Imports, name: str, links: list[dict[str, Any]], *, whole: bool) -> Iterator[Diagnostic]:
-    if not whole:
-        for link in links:
-            message = f"{link['importer']} imports {link['imported']}, which breaks the contract {name!r}"
-            yield imports.mistake(link["importer"], link["imported"], message)
-        return
-    first = links[0]
-    way = " → ".join([first["importer"], *(link["imported"] for link in links)])
-    message = f"{first['importer']} reaches {links[-1]['imported']}, which breaks the contract {name!r}: {way}"
-    yield imports.mistake(first["importer"], first["imported"], message)
 
 
 def _without(options: dict[str, Any], gone: Set[str]) -> dict[str, Any]:

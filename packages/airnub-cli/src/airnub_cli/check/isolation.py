@@ -8,12 +8,12 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
 from airnub_cli.cache import NO_CACHE, Cache, Fingerprints, digest_of
 from airnub_cli.check.import_contracts import Imports
 from airnub_cli.check.unchanged import DYNAMIC
-from airnub_cli.workspace import Member, Workspace, is_installed, normalized, read_toml
+from airnub_cli.import_errors import declared_by, undeclared
+from airnub_cli.workspace import Member, Workspace, is_installed, normalized
 from airnub_prefect.errors import Diagnostic
 
 _APART = "writes_apart"
@@ -105,15 +105,13 @@ def check_dockerfile(member: Member) -> Iterator[Diagnostic]:
         yield Diagnostic(str(path), user, "expected a user other than root at the end of the image, found root")
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
 def check_dependencies(
     workspace: Workspace, imports: Imports, cache: Cache = NO_CACHE, prints: Fingerprints | None = None
 ) -> Iterator[Diagnostic]:
     """Find imports of packages that a member does not declare; the first one in each file is reported.
 
-    Transitive dependencies count as undeclared, since the packages that need them may drop them.
+    Transitive dependencies count as undeclared, since the packages that need them may drop them. An import that breaks
+    an import contract is not reported again, since it has to go.
 
     Args:
         workspace: the checkout.
@@ -135,7 +133,7 @@ def check_dependencies(
             continue
         found = [*_undeclared(workspace, member, imports, providers), *_hidden(workspace, member)]
         yield from found
-        if not found:
+        if not found and all(importer.partition(".")[0] != member.module for importer, _ in imports.broken):
             cache.put("dependencies", digest, "declared")
 
 
@@ -143,7 +141,7 @@ def _undeclared(
     workspace: Workspace, member: Member, imports: Imports, providers: Mapping[str, Sequence[str]]
 ) -> Iterator[Diagnostic]:
     pyproject = member.folder / "pyproject.toml"
-    used, in_tests = _declared(pyproject), _declared(pyproject, for_tests=True)
+    used, in_tests = declared_by(pyproject), declared_by(pyproject, for_tests=True)
     members = {normalized(name) for name in workspace.members}
     absent = {name for name in in_tests - members if not is_installed(name)}
     modules = {member.module, *imports.graph.find_descendants(member.module)}
@@ -155,19 +153,17 @@ def _undeclared(
             # A relative import beyond the package has no name; it fails, and is reported with the flows.
             if not package or package == member.module or package in sys.stdlib_module_names:
                 continue
-            names = [normalized(name) for name in providers.get(package, [package])]
+            if (importer, imported) in imports.broken:
+                continue
             if package not in providers and absent & declared:
                 continue  # may belong to a declared package that is not installed here
-            if not declared & set(names):
-                what = " or ".join(sorted(set(names)))
-                mend = f"uv add --package {member.name} {what}"
-                message = f"{member.name} imports {imported}, and does not declare {what}; `{mend}`"
+            if message := undeclared(member.name, declared, imported, providers):
                 yield imports.mistake(importer, imported, message)
 
 
 def _hidden(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
     """Find imports of members by a string, which the import graph does not contain."""
-    declared = _declared(member.folder / "pyproject.toml")
+    declared = declared_by(member.folder / "pyproject.toml")
     members = {one.module: one for one in workspace.members.values()}
     for path in sorted((member.folder / "src" / member.module).rglob("*.py")):
         text = path.read_text(encoding="utf-8")
@@ -177,12 +173,3 @@ def _hidden(workspace: Workspace, member: Member) -> Iterator[Diagnostic]:
                 line = text.count("\n", 0, match.start()) + 1
                 message = f"{member.name} imports {other.module} by its name, and does not declare {other.name}"
                 yield Diagnostic(str(path), line, message)
-
-
-def _declared(pyproject: Path, *, for_tests: bool = False) -> set[str]:
-    table = read_toml(pyproject.read_text(encoding="utf-8"))
-    project = table["project"]
-    lists = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
-    lists += table.get("dependency-groups", {}).values() if for_tests else []
-    every = [one for some in lists for one in some if isinstance(one, str)]
-    return {normalized(match.group()) for one in every if (match := _NAME.match(one))}

@@ -115,7 +115,8 @@ def _is(output: str | None, path: Path) -> bool:
 
 
 def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    # A file with other bytes is replaced.
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
 
 def _command(name: str, kind: str | None, output: str | None) -> str:

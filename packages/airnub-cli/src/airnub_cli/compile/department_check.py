@@ -5,8 +5,6 @@ Every flow has a deployment or is marked as having none, and no settings ignore 
 
 import ast
 import inspect
-import sys
-import traceback
 from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +16,7 @@ from pydantic import BaseModel
 
 from airnub_cli.compile.deployment_check import EntrypointError, load_flow
 from airnub_cli.compile.prefect_yaml import DepartmentFile, awaited_resources, list_at, text_at
+from airnub_cli.import_errors import import_mistake
 from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.department import PIPELINE, Department, Stage
 from airnub_prefect.errors import Diagnostic
@@ -43,9 +42,11 @@ def wrong_description(department: Department, where: str) -> Iterator[Diagnostic
     try:
         department.load_demo()
     except (ImportError, AttributeError) as error:
-        yield Diagnostic(where, None, f"expected a demo at {department.demo}, found: {error}")
+        otherwise = Diagnostic(where, None, f"expected a demo at {department.demo}, found: {error}")
+        yield import_mistake(error, otherwise)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
-        yield Diagnostic(where, None, f"importing {department.demo} raises {type(error).__name__}: {error}")
+        message = f"importing {department.demo} raises {type(error).__name__}: {error}"
+        yield import_mistake(error, Diagnostic(where, None, message))
 
 
 def _wrong_flow(
@@ -56,7 +57,7 @@ def _wrong_flow(
     try:
         flow = load()
     except (Exception, SystemExit) as error:  # noqa: BLE001  # as above
-        yield Diagnostic(where, None, f"expected the {what} at {place}, found: {error}")
+        yield import_mistake(error, Diagnostic(where, None, f"expected the {what} at {place}, found: {error}"))
         return
     if not isinstance(flow, Flow):
         yield Diagnostic(where, None, f"expected the {what} at {place}, found no flow")
@@ -118,11 +119,23 @@ def wrong_flows(source: DepartmentFile) -> Iterator[Diagnostic]:
         yield Diagnostic(str(path), None, f"expected DEPARTMENT.name to be {name!r}, found {department.name!r}")
     elif not broken:
         yield from wrong_description(department, str(path))
-    yield from _undeployed(source, department, modules, path)
+    if source.value:  # otherwise its deployments are unknown
+        yield from _undeployed(source, department, modules, path)
     for stage in department.stages:
         yield from _loose(stage, path)
     if not broken:
         yield from _unknown_datasets(source, department)
+
+
+def import_of_department(name: str, sources: Path) -> Diagnostic | None:
+    """The mistake of a department's `department.py` that cannot be imported; `None` if it can.
+
+    Args:
+        name: of the department's package.
+        sources: the folder that contains the package.
+    """
+    described = _module(f"{name}.department", sources)
+    return described if isinstance(described, Diagnostic) else None
 
 
 def _unknown_datasets(source: DepartmentFile, department: Department) -> Iterator[Diagnostic]:
@@ -206,9 +219,8 @@ def _loose(stage: Stage, path: Path) -> Iterator[Diagnostic]:
     try:
         settings = stage.load_settings()
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
-        yield Diagnostic(
-            str(path), None, f"expected settings of stage {stage.name} at {stage.settings}, found: {error}"
-        )
+        message = f"expected settings of stage {stage.name} at {stage.settings}, found: {error}"
+        yield import_mistake(error, Diagnostic(str(path), None, message))
         return
     seen: set[type[BaseModel]] = set()
     waiting: list[type[BaseModel]] = [settings]
@@ -269,13 +281,9 @@ def _module(name: str, sources: Path) -> ModuleType | Diagnostic:
     try:
         return import_module(name)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
-        path, line = _path(name, sources), None
-        package = str(sources / name.partition(".")[0])
-        for frame in traceback.extract_tb(sys.exc_info()[2]):
-            if frame.filename.startswith(package):
-                path, line = Path(frame.filename), frame.lineno
         advice = f"; {INSTALL_ALL} installs what departments need" if isinstance(error, ImportError) else ""
-        return Diagnostic(str(path), line, f"importing raises {type(error).__name__}: {error}{advice}")
+        message = f"importing raises {type(error).__name__}: {error}{advice}"
+        return import_mistake(error, Diagnostic(str(_path(name, sources)), None, message))
 
 
 def _path(name: str, sources: Path) -> Path:

@@ -21,6 +21,7 @@ from airnub_cli.compile.prefect_yaml import DeploymentEntry, list_at, mapping_at
 from airnub_cli.compile.prefect_yaml_schema import GUARD
 from airnub_cli.compile.schedule import duplicate_slugs
 from airnub_cli.configuration.pools import wrong_defaults
+from airnub_cli.import_errors import import_mistake
 from airnub_cli.workspace import INSTALL_ALL
 from airnub_prefect.errors import Diagnostic
 from airnub_prefect.validation import nearest_or_all
@@ -31,7 +32,11 @@ _COMPLAINT = re.compile(r"^ ?- (.*?): (.*)$", re.MULTILINE)
 
 
 class EntrypointError(Exception):
-    """An entrypoint does not refer to a flow."""
+    """An entrypoint does not refer to a flow; `cause` is what raised the failed import."""
+
+    def __init__(self, message: str, cause: BaseException | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,14 @@ def load_flow(entrypoint: str) -> Any:
     except ModuleNotFoundError as error:
         raise EntrypointError(
             f"expected an importable flow, found {entrypoint!r}: {error}; "
-            f"is it installed? {INSTALL_ALL} installs every department"
+            f"is it installed? {INSTALL_ALL} installs every department",
+            error,
         ) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever the module does when it is imported
         raise EntrypointError(
             f"expected an importable flow, found {entrypoint!r}: importing {module} raises "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}",
+            error,
         ) from None
     flow = getattr(found, name, None)
     if not isinstance(flow, Flow):
@@ -321,7 +328,8 @@ def _flow(entry: DeploymentEntry) -> Iterator[Diagnostic]:
     try:
         flow = load_flow(entrypoint)
     except EntrypointError as error:
-        yield entry.mistake(str(error), "entrypoint")
+        mistake = entry.mistake(str(error), "entrypoint")
+        yield mistake if error.cause is None else import_mistake(error.cause, mistake)
         return
     if not entrypoint.startswith(f"{entry.source.department}."):
         message = f"expected a flow of {entry.source.department}, found {entrypoint!r}"

@@ -27,7 +27,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from airnub_cli.cache import NO_CACHE, Cache, Fingerprints
-from airnub_cli.compile.department_check import wrong_flows
+from airnub_cli.compile.department_check import import_of_department, wrong_flows
 from airnub_cli.compile.deployment_check import misplaced, wrong
 from airnub_cli.compile.prefect_yaml import (
     FILE,
@@ -178,6 +178,9 @@ def _judge(member: Member) -> _Verdict:
     # The registry is checked with the whole workspace.
     source = read_source(member.module, None, member.folder / FILE)
     mistakes = [*source.mistakes, *(one for entry in source.entries() for one in wrong(entry))]
+    if (unknown_stages := import_of_department(member.module, member.folder / "src")) is not None:
+        # Without its stages, deployments would be compiled without their tags.
+        mistakes.append(unknown_stages)
     return _Verdict(source.file, mistakes, list(wrong_flows(source)), stages(member.module))
 
 
@@ -228,6 +231,9 @@ def lost_overlays(
         "limits": (overlays.limits, deployments, "a deployment"),
         "variables": (overlays.variables, {one.id for one in registry.departments}, "a department"),
     }
+    if any(not source.value for source in sources):
+        # The deployments of a file that cannot be read are unknown.
+        named = {"variables": named["variables"]}
     for key, (given, known, what) in named.items():
         for name in given:
             if name not in known:

@@ -15,6 +15,7 @@ over it. `airnub apply` resolves `${NAME}` in overrides of `configs/variables/`,
 since flows in a checkout read them too.
 """
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,7 +225,7 @@ def read_environment(root: Path, name: str) -> Environment:
         near = nearest(name, names)
         message = f"expected one of the environments {', '.join(names)}, found {name!r}{'; ' + near if near else ''}"
         raise ConfigurationError.of("--env", message)
-    if not environment_file(root, name).is_file():
+    if not _is_there(environment_file(root, name)):
         file = YamlFile(shown(environment_file(root, name)))
         return Environment(name, names, file, EnvironmentFile(description="No overrides."))
     file, base = _with_base(root, name, names)
@@ -252,7 +253,12 @@ def _with_base(root: Path, name: str, names: tuple[str, ...]) -> tuple[YamlFile,
 
 def _read(root: Path, name: str) -> YamlFile:
     path = environment_file(root, name)
-    return read_yaml(Path(shown(path))) if path.is_file() else YamlFile(shown(path))
+    return read_yaml(Path(shown(path))) if _is_there(path) else YamlFile(shown(path))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path exists, also as a folder or a broken link: taken as missing, its overrides would be lost."""
+    return os.path.lexists(path)
 
 
 def load_environment(root: Path, name: str) -> EnvironmentFile:

@@ -127,8 +127,11 @@ def _documents(workspace: Workspace, names: tuple[str, ...]) -> dict[str, str]:
     with redirect_stdout(sys.stderr), importable(folders):
         publications, wrong = with_code(replace(publications, versions=versions))
     if wrong:
-        found = [Diagnostic(path, None, _installable(message, INSTALL_ALL)) for path, message in wrong.items()]
-        raise ConfigurationError(found)
+        found = (
+            one if isinstance(one, Diagnostic) else Diagnostic(path, None, _installable(one, INSTALL_ALL))
+            for path, one in wrong.items()
+        )
+        raise ConfigurationError(list(dict.fromkeys(found)))
     documents: dict[str, str] = {}
     for version in selected(publications, names):
         department = version.member.folder.name

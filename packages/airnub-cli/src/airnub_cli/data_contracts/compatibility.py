@@ -210,7 +210,7 @@ def check_data_contracts(workspace: Workspace, broken: Container[str] = ()) -> I
     for versions in publications.versions.values():
         for version in versions.values():
             if (message := wrong.get(version.file.path)) is not None:
-                yield version.file.mistake(("code",), message)
+                yield message if isinstance(message, Diagnostic) else version.file.mistake(("code",), message)
             elif version.says is not None and version.made is not None:
                 yield from _not_kept(publications, version, version.says, version.made, max(versions) + 1)
 
@@ -314,7 +314,7 @@ def _loosened_by_settings(publications: Publications, version: ContractVersion, 
     except ValidationError:
         return  # reported by the check of the desired state
     made = published_by_code(version, promises.code, limits)
-    if isinstance(made, str):
+    if not isinstance(made, ContractSchema):
         return
     for name, check in (promises.checks or {}).items():
         difference = loosened_check(name, check, made.checks)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt, field_validator
 
+from airnub_cli.import_errors import import_mistake
 from airnub_cli.workspace import Member, Workspace
 from airnub_core.contracts import contract
 from airnub_core.contracts.contract import Contract, ContractSchema, WithFields, versioned
@@ -211,7 +212,9 @@ def _read(kind: type[Model], path: Path, mistakes: list[Diagnostic]) -> tuple[Ya
     return file, says
 
 
-def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[Publications, dict[str, str]]:
+def with_code(
+    publications: Publications, broken: Container[str] = ()
+) -> tuple[Publications, dict[str, str | Diagnostic]]:
     """Add the schema that the code of each publication makes, and report code that does not match its contract.
 
     Args:
@@ -219,16 +222,17 @@ def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[
         broken: packages whose sources cannot be read, and which are not imported.
 
     Returns:
-        The publications, and messages by the paths of the contracts.
+        The publications, and messages by the paths of the contracts; a `Diagnostic` for a failed import, at its
+        statement.
     """
-    wrong: dict[str, str] = {}
+    wrong: dict[str, str | Diagnostic] = {}
     versions: dict[tuple[str, str], dict[int, ContractVersion]] = {}
     for name, numbered in publications.versions.items():
         for number, version in numbered.items():
             made = None
             if version.says is not None and version.member.module not in broken:
                 found = published_by_code(version, version.says.code)
-                if isinstance(found, str):
+                if isinstance(found, str | Diagnostic):
                     wrong[version.file.path] = found
                 elif (mismatch := _mismatch(version, version.says.code, found)) is not None:
                     wrong[version.file.path] = mismatch
@@ -238,7 +242,9 @@ def with_code(publications: Publications, broken: Container[str] = ()) -> tuple[
     return replace(publications, versions=versions), wrong
 
 
-def published_by_code(version: ContractVersion, code: str, limits: DatasetLimits | None = None) -> ContractSchema | str:
+def published_by_code(
+    version: ContractVersion, code: str, limits: DatasetLimits | None = None
+) -> ContractSchema | str | Diagnostic:
     """Import the publication that a contract names, or describe why that failed.
 
     Args:
@@ -257,7 +263,10 @@ def published_by_code(version: ContractVersion, code: str, limits: DatasetLimits
             value = value.with_limits(limits)
         made = value.published() if hasattr(value, "published") else None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # any error of a department's code
-        return f"expected the publication at {code}, found: {type(error).__name__}: {error}"
+        message = f"expected the publication at {code}, found: {type(error).__name__}: {error}"
+        otherwise = Diagnostic(version.file.path, None, message)
+        found_at = import_mistake(error, otherwise)
+        return message if found_at is otherwise else found_at
     if isinstance(made, ContractSchema):
         return made
     if isinstance(value, dict):

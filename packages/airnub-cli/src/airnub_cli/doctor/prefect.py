@@ -63,7 +63,10 @@ def check_server(url: str | None, values: Mapping[str, str]) -> DoctorFinding:
         return odd(
             name, f"{shown} answers {error.code}; expected a Prefect API, whose path usually ends in /api", unset
         )
-    except (OSError, ValueError, HTTPException) as error:
+    except ValueError:  # also the web interface, for a URL without its path
+        found = f"{shown} answers without JSON; expected a Prefect API, whose path usually ends in /api"
+        return odd(name, found, f"export PREFECT_API_URL={LOCAL}, or the URL of your server with /api")
+    except (OSError, HTTPException) as error:
         return odd(name, f"{shown} does not answer: {error}", unset)
     here = version("prefect")
     if there != here:

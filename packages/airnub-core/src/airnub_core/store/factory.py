@@ -1,5 +1,6 @@
 """Store factory: open the objects and the index of a store, and rebuild an index that is missing or damaged."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from airnub_core.store.recovery import recover
 from airnub_core.store.staging_folder import StagingFolder
 from airnub_core.store.withdrawal import write_withdrawals
 
+_log = logging.getLogger(__name__)
 INDEX = "index.sqlite"
 _SCHEMES = ("postgresql://", "postgres://")
 
@@ -112,44 +114,63 @@ def _open_index(place: StoreLocation, store: Store, *, anew: bool = False) -> tu
         store.withdraw(unwritten)
         index.rebuild(verification.sound, [*verification.withdrawals, *unwritten])
 
+    def warn(damage: DamagedIndexError, kept: Path) -> None:
+        rebuilt = "the next run rebuilds the index from the manifests"
+        if verification is not None:
+            rebuilt = f"the index was rebuilt from {verification.manifests:,} manifests"
+        _log.warning("%s: %s; the file is kept as %s, and %s", damage.path, damage.reason, kept, rebuilt)
+
     try:
-        index = open_index(place.index or place.hidden / INDEX, build, anew=anew)
+        index = open_index(place.index or place.hidden / INDEX, build, anew=anew, on_damage=warn)
     except OSError as error:
         raise StoreError.of(error, place.name) from error
     return index, verification
 
 
-def open_index(place: Path | str, build: Callable[[Index], None], *, anew: bool = False) -> Index:
+def open_index(
+    place: Path | str,
+    build: Callable[[Index], None],
+    *,
+    anew: bool = False,
+    on_damage: Callable[[DamagedIndexError, Path], None] = lambda _error, _kept: None,
+) -> Index:
     """Open the index at a place, and build it if it is missing; safe for concurrent processes.
 
     Args:
         place: a file for SQLite, or a URL `postgresql://…` for PostgreSQL.
         build: called to fill a new index, by one process at a time.
         anew: rebuild an existing index too.
+        on_damage: called when a damaged file was replaced, with its error and the path that it was moved to, also if
+            the new index cannot be built.
 
     Raises:
         StoreError: it cannot be opened or built, or the URL is of a different kind.
         OSError: the folder of the file cannot be created or written.
     """
     if isinstance(place, Path):
-        return _in_file(place, build, anew=anew)
+        return _in_file(place, build, on_damage, anew=anew)
     if place.startswith(_SCHEMES):
         return _on_server(place, build, anew=anew)
     # An invalid URL may contain a password, too.
     raise StoreError("index", f"expected a URL that begins with {_SCHEMES[0]}, found a different one")
 
 
-def _in_file(path: Path, build: Callable[[Index], None], *, anew: bool) -> Index:
+def _in_file(
+    path: Path, build: Callable[[Index], None], on_damage: Callable[[DamagedIndexError, Path], None], *, anew: bool
+) -> Index:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Only one of several processes that find no index may build it.
     with FileLock(f"{path}.lock"):
         try:
             return _built(SqliteIndex(path), build, anew=anew)
-        except DamagedIndexError:
+        except DamagedIndexError as error:
             for file in path.parent.glob(f"{path.name}*"):
                 if file.suffix != ".lock":
                     file.replace(file.with_name(f"damaged-{file.name}"))
-            return _built(SqliteIndex(path), build, anew=anew)
+            try:
+                return _built(SqliteIndex(path), build, anew=anew)
+            finally:
+                on_damage(error, path.with_name(f"damaged-{path.name}"))
 
 
 def _on_server(url: str, build: Callable[[Index], None], *, anew: bool) -> Index:
