@@ -1,4 +1,7 @@
-"""The processes that run the tests: how many, where they write, and that they can be forked; `--first-of`; marks."""
+"""The processes that run the tests: how many, where they write, and that they can be forked; `--first-of`; marks.
+
+Nothing here blocks the network: tests use servers on loopback (CONTRIBUTING.md).
+"""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Options for the folders that a benchmark uses."""
+"""Options of a benchmark: its folders, and the number of rounds."""
 
 import argparse
 import os

@@ -1,4 +1,8 @@
-"""Dispatcher: choose the next items to request, look them up in the index, and lease them (`store.index.leases`)."""
+"""Dispatcher: choose the next items to request, look them up in the index, and lease them (`store.index.leases`).
+
+Each run requests each item, with validators if its object is stored (`http.conditional`); of the workers that share
+an index, one does.
+"""
 
 import random
 from collections import defaultdict, deque

@@ -30,7 +30,7 @@ _CHECKPOINTS = "100"
 
 
 class ConflictError(DatasetError):
-    """Another writer committed first; reopen the table and commit again."""
+    """Another writer committed first; reopen the table and commit again, as `make` does up to 50 times."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name, "expected to commit the next version, found that another writer was faster; try again")

@@ -36,7 +36,7 @@ class Target:
     name: str
     """The folder of a department, the distribution of a package, or a test file of the workspace."""
     can: frozenset[Concern]
-    """The kinds of work that apply to it: the template has only tests, the image `prefect` has none."""
+    """The kinds of work that apply to it: the template has only tests, the image `prefect` only its build."""
 
     @property
     def is_template(self) -> bool:

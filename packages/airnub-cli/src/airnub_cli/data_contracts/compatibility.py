@@ -13,7 +13,7 @@ Not breaking
 The code has to keep its contract by the same rules, except for units, which code does not have.
 
 Operators may override checks in processing settings (`dataset_limits`), so a check that promises less than its contract
-is a warning, which names the readers that rely on it; everything else is a mistake.
+is a warning, which names the readers that rely on it; every other difference is a mistake.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A copy of the template for a department, with renamed files and without unused stages and categories.
+"""A copy of the template for a department, without unused stages and categories; `registry.renamed` replaces its names.
 
 One rule decides what is omitted with a stage or category, so that the template needs no marks: a file whose name or
 first line contains its name, a class or function whose first line does, a paragraph of a YAML file, and any other line.

@@ -1,4 +1,4 @@
-"""Limits: the network settings of a source as a plain value, and the most memory that responses take.
+"""Limits: network settings of a source as a plain value (defaults: `settings`), and the most memory of responses.
 
 `max_bytes` limits the decoded body of each response, wherever it is kept: `response` counts arriving bytes, and
 `curl_handle` passes the limit to libcurl, too. A larger body fails with `TooLargeError`. Memory has its own limits:

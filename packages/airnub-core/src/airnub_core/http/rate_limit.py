@@ -3,7 +3,7 @@
 All requests of one engine to the same host and port share a limit, whatever their source; redirects and retries count
 as requests. After a start, the next request that has `per_second` waits for 1 / `per_second` of the one that started;
 requests without it neither wait nor count. With such a limit one process downloads (`downloads`). Different runs share
-no limit. Connections are counted for each host and `per_host`.
+no limit. Connections are counted for each host and `per_host`: sources with a different `per_host` do not share them.
 
 It reads no clock: callers pass the time.
 """

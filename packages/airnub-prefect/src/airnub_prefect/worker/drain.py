@@ -4,7 +4,7 @@
 being submitted is left without a container. Pausing the pool first would stop every other worker of it too, and the
 pause would remain if the worker is killed meanwhile. So only this worker stops polling; nothing changes on the server.
 
-Runs in containers continue without their worker. So it does not wait for them when the API is unreachable: they cannot
+Runs in Docker continue without their worker. So it does not wait for them when the API is unreachable: they cannot
 end before the API is back, and the server may be waiting for the worker, since Compose stops all services that it
 recreates before it starts the first. SIGUSR1 announces a successor: the worker then waits for the runs that it is
 submitting, and not for running ones. A second SIGTERM ends it at once.

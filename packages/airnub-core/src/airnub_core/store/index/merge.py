@@ -2,7 +2,8 @@
 
 A response becomes the current state of its URL if that state has not changed since the lookup before the request.
 Otherwise the response whose request was sent later is current, and the other one is inserted into the history. A
-withdrawn URL is current again only by a response that brought it new bytes after the withdrawal (`is_back`).
+withdrawn URL is current again only by a response that brought bytes, even the same ones, after the withdrawal
+(`is_back`).
 """
 
 from collections.abc import Sequence
