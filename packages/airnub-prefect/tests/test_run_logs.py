@@ -19,6 +19,7 @@ def sent(monkeypatch):
     return logs
 
 
+@pytest.mark.usefixtures("prefect_here")
 def test_warnings_are_sent_with_the_run(sent):
     """From any module of airnub_core, once; less than a warning is not."""
 

@@ -137,7 +137,8 @@ class Plan(SimpleNamespace):
     def server(self, socket):
         code = (
             f"import socket, http.server as h\nc = type('C', (h.BaseHTTPRequestHandler,), "
-            "{'do_GET': lambda s: (s.send_response(200), s.end_headers()), 'log_message': lambda *a: None})\n"
+            "{'do_GET': lambda s: (s.send_response(404 if 'removed' in s.path else 200), s.end_headers()), "
+            "'log_message': lambda *a: None})\n"
             f"s = h.HTTPServer(('127.0.0.1', 0), c, False)\ns.socket = socket.socket(fileno={socket})\n"
             "s.serve_forever()"
         )
@@ -157,14 +158,22 @@ class Plan(SimpleNamespace):
         return self.part(pool, self.worker_code, may_return=True)
 
     def pools(self):
-        return ["pool"]
+        return self.names
 
 
 @pytest.fixture
 def run(tmp_path):
     """Run parts until something is said, then be told to end; the exit status and all that was said."""
 
-    def run(until, *, site=STAYS, worker=STAYS, cluster=None, then=lambda: os.kill(os.getpid(), signal.SIGINT)):
+    def run(
+        until,
+        *,
+        site=STAYS,
+        worker=STAYS,
+        pools=("pool",),
+        cluster=None,
+        then=lambda: os.kill(os.getpid(), signal.SIGINT),
+    ):
         said = []
 
         def echo(line):
@@ -176,7 +185,7 @@ def run(tmp_path):
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         plan = Plan(
             root=tmp_path, url=url, api_url=f"{url}/api", site_code=site, worker_code=worker,
-            site_port=None if site is None else 1, cluster=cluster,
+            site_port=None if site is None else 1, cluster=cluster, names=pools,
         )  # fmt: skip
         status = asyncio.run(Supervisor(plan, Output(echo)).run(server))
         return status, "\n".join(said)
@@ -222,6 +231,14 @@ def test_a_worker_that_dies_is_restarted(run, monkeypatch, tmp_path):
     ))  # fmt: skip
     assert status == 0
     assert "is restarted" in said
+
+
+def test_a_worker_whose_pool_was_removed_is_not_restarted(run):
+    """A department was removed while the system runs: everything else goes on."""
+    status, said = run("work pool was removed", worker="raise SystemExit(1)", pools=["removed"])
+    assert status == 0
+    assert "removed has ended, since its work pool was removed" in said
+    assert "died" not in said
 
 
 def test_a_change_is_deployed(run, tmp_path):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from uuid import uuid4
 
 import click
@@ -34,13 +35,15 @@ PATIENCE = 90
 def pool(client):
     """A pool of processes; its name."""
     from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.exceptions import ObjectNotFound
     from prefect.workers.process import ProcessWorker
 
     name = f"draining-{uuid4().hex[:8]}"
     template = ProcessWorker.get_default_base_job_template()
     client.create_work_pool(WorkPoolCreate(name=name, type="process", base_job_template=template))
     yield name
-    client.delete_work_pool(name)
+    with suppress(ObjectNotFound):  # one test removes it
+        client.delete_work_pool(name)
 
 
 @pytest.fixture
@@ -139,6 +142,19 @@ def test_no_such_pool(start_worker, tmp_path):
     said = " ".join((tmp_path / "worker.log").read_text().split())
     assert "work pool missing-pool: expected it on the server, found none" in said
     assert "airnub apply" in said
+
+
+@pytest.mark.system
+def test_a_pool_that_is_removed_meanwhile(client, pool, start_worker, tmp_path, monkeypatch):
+    """`airnub remove department` removes it: the worker ends with a line, and no traceback."""
+    monkeypatch.setenv("PREFECT_WORKER_HEARTBEAT_SECONDS", "1")
+    worker = start_worker(pool)
+    wait_for(lambda: "started!" in (tmp_path / "worker.log").read_text(), tmp_path)
+    client.delete_work_pool(pool)
+    assert worker.wait(PATIENCE) == 1
+    said = " ".join((tmp_path / "worker.log").read_text().split())
+    assert f"work pool {pool}: expected it on the server, found none" in said
+    assert "Traceback" not in said
 
 
 def test_metrics_for_prometheus(pool, start_worker, tmp_path):

@@ -95,7 +95,7 @@ def deploy(root: Path, file: Path, environment: str, *, always: bool) -> DeployR
         answer["status"] = _prefect("deploy", "--all", "--no-prompt", "--prefect-file", str(attempt))
         if answer["status"] == 0:
             attempt.replace(file)
-            answer["deployed"] = text.count("\n  - name: ")
+            answer["deployed"] = text.count("\n- name: ")
     finally:
         attempt.unlink(missing_ok=True)
     return answer

@@ -1,8 +1,9 @@
 """The supervisor of `airnub dev`: it starts, deploys to, watches and stops services in order.
 
 The server, the site and the deployer start in parallel, since each imports for seconds; workers start once their pools
-exist. A worker that exits is restarted, since it has no state; if any other service exits, everything is stopped. The
-output of all services is merged, each line prefixed with the service's name.
+exist. A worker that exits is restarted, since it has no state, unless its work pool was removed with its department; if
+any other service exits, everything is stopped. The output of all services is merged, each line prefixed with the
+service's name.
 
 The files of deployments are polled twice a second. There are some hundred of them, and polling 400 takes 11 ms, so a
 library for file system events would gain little.
@@ -18,7 +19,11 @@ import sys
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import click
 
@@ -287,6 +292,11 @@ class Supervisor:
         part = running.part
         self._guard.write(f"-{running.pid}\n".encode())
         lived = time.monotonic() - running.started
+        if part.may_return and await asyncio.to_thread(self._is_removed, part.name):
+            self._view.say(f"{part.name} has ended, since its work pool was removed")
+            await running.stop(self._again)
+            del self._running[part.name]
+            return True
         if part.may_return and lived >= SHORT_LIFE:
             self._view.alarm(f"{part.name} died with exit status {status} after {lived:.0f} s, and is restarted")
             await running.stop(self._again)
@@ -297,6 +307,17 @@ class Supervisor:
             for line in log.last:
                 self._view.line(part.name, line)
             self._view.say(f"its log: {log.path}")
+        return False
+
+    def _is_removed(self, pool: str) -> bool:
+        """Whether the server has no such work pool."""
+        try:
+            # The URL is that of our own server.
+            urlopen(f"{self._plan.api_url}/work_pools/{quote(pool)}", timeout=10).close()  # noqa: S310
+        except HTTPError as error:
+            return error.code == HTTPStatus.NOT_FOUND
+        except OSError:
+            return False
         return False
 
     async def _end(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import WorkPool
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
@@ -41,7 +42,7 @@ async def run_worker(
         Whether runs continue without it.
 
     Raises:
-        ConfigurationError: there is no such pool, or no worker of its type is installed.
+        ConfigurationError: there is no such pool, or it was removed meanwhile, or no worker of its type is installed.
     """
     kind = await _worker_class(pool)
     worker = kind(
@@ -60,8 +61,12 @@ async def run_worker(
     runs_continue = bool(worker._started)
     for task in (waiting, monitoring, reconciling, running):
         task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    except Exception:
+        await _read_pool(pool)  # if the pool was removed, its error says so without a traceback
+        raise
     try:
         await worker.deregister()
     except (TimeoutError, httpx.HTTPError) as error:
@@ -78,14 +83,19 @@ def _default_name(pool: str, kind: type[GracefulWorker]) -> str:
     return f"{pool} on {socket.gethostname()}"
 
 
-async def _worker_class(pool: str) -> type[GracefulWorker]:
+async def _read_pool(pool: str) -> WorkPool:
     async with get_client() as client:
         try:
-            found = await client.read_work_pool(pool)
+            return await client.read_work_pool(pool)
         except ObjectNotFound as error:
+            advice = "make it with `uv run airnub apply`, unless its department was removed"
             raise ConfigurationError.of(
-                f"work pool {pool}", "expected it on the server, found none; make it with `uv run airnub apply`"
+                f"work pool {pool}", f"expected it on the server, found none; {advice}"
             ) from error
+
+
+async def _worker_class(pool: str) -> type[GracefulWorker]:
+    found = await _read_pool(pool)
     kind = BaseWorker.get_worker_class_from_type(found.type)
     if kind is None:
         types = ", ".join(sorted(BaseWorker.get_all_available_worker_types()))
