@@ -226,7 +226,10 @@ def test_a_store_that_is_not_there_is_an_error(tmp_path, orders, location):
 def test_a_source_without_objects_is_an_error(fill, store, location, orders):
     """The error says what to run."""
     fill({"a": b"{}"}, name="orders.json")
-    with pytest.raises(DatasetError, match=r"expected \.csv files of shop in .*, found none; run the ingestion first"):
+    with pytest.raises(
+        DatasetError,
+        match=r"expected \.csv files of shop in .*, found none; run the ingestion first, or see `store failed`",
+    ):
         make_dataset(orders, store, location)
 
 

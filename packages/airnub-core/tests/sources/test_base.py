@@ -44,7 +44,7 @@ PAGES = (
         total=st.none() | PATHS,
     )
     | st.builds(OffsetPages, kind=st.just("offset"), limit=POSITIVE, max=POSITIVE)
-    | st.builds(CursorPages, kind=st.just("cursor"), next=PATHS)
+    | st.builds(CursorPages, kind=st.just("cursor"), next=PATHS, optional=st.booleans())
     | st.builds(LinkPages, kind=st.just("link"))
 )
 SOURCES = (

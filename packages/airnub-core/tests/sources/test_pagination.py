@@ -167,9 +167,16 @@ def test_a_cursor_that_is_none_is_an_error(cursor):
 
 
 def test_a_missing_cursor_is_an_error():
-    """It is no last page."""
-    with pytest.raises(MissingPathError):
+    """The path may be misspelt; the message has the setting for APIs whose last page lacks it."""
+    with pytest.raises(MissingPathError, match=r"; if the last page lacks it, set pages.optional: true; "):
         behind(api(pages={"kind": "cursor", "next": "next"}), {})
+
+
+@pytest.mark.parametrize("last", [{}, {"meta": {}}, {"meta": {"next": None}}])
+def test_a_last_page_without_a_cursor(last):
+    """With `optional`, also if the path ends before."""
+    source = api(pages={"kind": "cursor", "next": "meta.next", "optional": True})
+    assert walk(source, {"meta": {"next": 7}}, last) == (["", "?cursor=7"], None)
 
 
 @pytest.mark.parametrize("answer", [{}, {"r": None}])

@@ -116,7 +116,7 @@ async def _ingest(
 
 def _without_secret(source: ApiSource, secret: str) -> Outcome:
     remedy = (
-        f"Create this block on the Prefect server, or set {variable_name(secret)} in the environment; then run the "
+        f"Create this block on the Prefect server, or set {variable_name(secret)} in the environment or .env; then run the "
         "ingestion again"
     )
     error = MissingSecretError(source.url, secret, remedy)

@@ -284,7 +284,7 @@ def test_a_pipeline_that_makes_what_can_be_made(run_all, site, tmp_path, monkeyp
         ("counting", "completed"),
     ]
     assert document["failure"].count("gone.csv: expected status 200") == 1
-    assert "pipeline: failed, completed: counting" in stderr
+    assert "pipeline: failed; completed stages: counting. Stored items are safe" in stderr
 
 
 def test_a_pipeline_goes_on_after_wrong_settings(run_all, monkeypatch):

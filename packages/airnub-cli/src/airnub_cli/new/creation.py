@@ -212,7 +212,8 @@ def department_spec(
     if further := [one for one in kept_stages if one not in possible]:
         raise WorkspaceError(
             f"--stages: expected some of {', '.join(possible)} with --empty, found {', '.join(further)}: what the "
-            "template's analysis reports on is its example"
+            "template's analysis reports on is its example; leave it out here, and add it later as in ARCHITECTURE.md "
+            "(stage of a department), or omit --empty"
         )
     if kept_stages != list(STAGES[: len(kept_stages)]):
         raise WorkspaceError(

@@ -76,12 +76,15 @@ class OffsetPages(_Pages):
 class CursorPages(_Pages):
     """Cursor-based pagination: each response has the cursor of the next page at the dotted path `next`.
 
-    The last page has none (null, empty or false). A cursor that is an http or https URL is requested as it is.
+    The last page has none: null, empty or false, or with `optional` no such value at all. A cursor that is an http or
+    https URL is requested as it is.
     """
 
     kind: Literal["cursor"]
     param: str = "cursor"
     next: DottedPath
+    optional: bool = False
+    """Whether the last page may lack the path `next`; otherwise that is an error, since the path may be misspelt."""
 
 
 class LinkPages(_Pages):
@@ -229,7 +232,13 @@ class Paginator:
 
 
 def _behind_cursor(url: str, document: Any, pages: CursorPages) -> str | None:
-    cursor = value_at(url, document, pages.next)
+    try:
+        cursor = value_at(url, document, pages.next)
+    except MissingPathError as error:
+        if pages.optional:
+            return None
+        advice = "; if the last page lacks it, set pages.optional: true"
+        raise MissingPathError(url, error.path, error.expected, error.found + advice) from error
     if cursor is None or cursor == "" or cursor is False:
         return None
     if not (isinstance(cursor, str | int) and is_sendable(cursor)):

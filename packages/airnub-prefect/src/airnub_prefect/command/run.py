@@ -153,8 +153,8 @@ def run_pipeline(
         return COMPLETED
     completed = ", ".join(stage for stage, one in display.stages.items() if one.failure is None)
     echo_error(
-        f"{failure}\npipeline: failed, completed: {completed or 'no stage'}; stored items are safe; run it again for "
-        "the rest"
+        f"{failure}\npipeline: failed; completed stages: {completed or 'none'}. Stored items are safe; run it again "
+        "for the rest"
     )
     return code
 
