@@ -109,8 +109,8 @@ def test_an_api_whose_secret_is_missing(prefect_api, site, tmp_path, monkeypatch
     }
     assert str(report.failed[0].error) == (
         f"{site.url('/a')}: expected a value of secret/not-there (auth of the source), found none; nothing was sent. "
-        "Create this block on the Prefect server, or set AIRNUB_SECRET_NOT_THERE in the environment or .env; then run the "
-        "ingestion again"
+        "Create this block on the Prefect server, or set AIRNUB_SECRET_NOT_THERE in the environment or .env; then "
+        "run the ingestion again"
     )
     assert sorted(asked.path for asked in site.asked) == ["/b", "/c"]
     assert (sum(items for _, items in heard.expected), len(heard.ended)) == (3, 3)

@@ -57,7 +57,8 @@ def require_objects(dataset: Dataset, store: str, objects: Sequence[InputObject]
     """
     if not objects and table is None:
         sources, suffix = ", ".join(dataset.sources), dataset.read_by.suffix
-        message = f"expected {suffix} files of {sources} in {store}, found none; run the ingestion first, or see `store failed`"
+        advice = "run the ingestion first, or see `store failed`"
+        message = f"expected {suffix} files of {sources} in {store}, found none; {advice}"
         raise DatasetError(dataset.stem, message)
 
 

@@ -116,8 +116,8 @@ async def _ingest(
 
 def _without_secret(source: ApiSource, secret: str) -> Outcome:
     remedy = (
-        f"Create this block on the Prefect server, or set {variable_name(secret)} in the environment or .env; then run the "
-        "ingestion again"
+        f"Create this block on the Prefect server, or set {variable_name(secret)} in the environment or .env; then "
+        "run the ingestion again"
     )
     error = MissingSecretError(source.url, secret, remedy)
     return Outcome(source.name, Status.FAILED, url=error.url, error=error)

@@ -252,7 +252,7 @@ def test_a_pipeline_of_which_a_stage_fails(run_all, site, tmp_path):
     assert (stage["stage"], stage["state"], len(stage["items"])) == ("ingestion", "failed", 2)
     assert stage["counts"] == document["counts"] == {"stored": 1, "updated": 0, "unchanged": 0, "failed": 1}
     assert stage["failure"] == document["failure"]
-    assert "completed: no stage" in stderr
+    assert "completed stages: none" in stderr
     status, stdout, stderr = run_all(
         json.loads(ingestion(tmp_path, site.url("/a.csv"))), {"tasks": 1, "ending": "failed"}
     )
