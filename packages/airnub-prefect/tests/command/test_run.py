@@ -258,7 +258,7 @@ def test_a_pipeline_of_which_a_stage_fails(run_all, site, tmp_path):
     )
     stages = json.loads(stdout)["stages"]
     assert [(one["stage"], one["state"]) for one in stages] == [("ingestion", "completed"), ("counting", "failed")]
-    assert "completed: ingestion" in stderr
+    assert "completed stages: ingestion" in stderr
     assert status == 1
 
 
