@@ -59,6 +59,7 @@ WRONG = "member/src/member_of_import_errors/wrong.py"
         ("1 / 0", "importing raises ZeroDivisionError: division by zero"),
         ("json.loads('{')", "importing raises JSONDecodeError: Expecting property name enclosed in double quotes: "),
         ("def (:", "broken Python: invalid syntax"),
+        ("exec(compile('1 / 0', 'made.py', 'exec'))", "importing raises ZeroDivisionError: division by zero"),
         ("raise ImportError('no licence')", "importing raises ImportError: no licence; `uv sync --all-packages` in"),
     ],
 )

@@ -1,6 +1,8 @@
 """Atomic files."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,13 +31,27 @@ def test_devices_and_pipes_are_written_in_place(tmp_path):
     assert list(tmp_path.iterdir()) == [pipe]
 
 
-def test_a_link_to_an_open_file_is_written_in_place(tmp_path):
-    """As /dev/stdout is, when a shell redirects it into a file."""
-    with (tmp_path / "out").open("w") as out:
+@pytest.mark.parametrize("mode", ["w", "a"])
+def test_a_link_to_an_open_file_is_written_where_it_stands(tmp_path, mode):
+    """As /dev/stdout is, when a shell redirects it into a file; what is before and after stays."""
+    (tmp_path / "out").write_text("log\n")
+    with (tmp_path / "out").open(mode) as out:
+        print("before", file=out, flush=True)
         place = Path(f"/proc/self/fd/{out.fileno()}")
-        write_atomic(place, "x")
+        write_atomic(place, "x\n")
+        print("after", file=out)
         assert place.is_symlink()
-    assert (tmp_path / "out").read_text() == "x"
+    expected = "before\nx\nafter\n"
+    assert (tmp_path / "out").read_text() == (expected if mode == "w" else f"log\n{expected}")
+
+
+def test_stdout_is_not_opened_again(tmp_path):
+    """A log that a shell appends to keeps its lines."""
+    (tmp_path / "log").write_text("log\n")
+    script = "import pathlib, airnub_common; airnub_common.write_atomic(pathlib.Path('/dev/stdout'), 'x')"
+    with (tmp_path / "log").open("a") as log:
+        subprocess.run([sys.executable, "-c", script], stdout=log, check=True)
+    assert (tmp_path / "log").read_text() == "log\nx"
 
 
 @pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])

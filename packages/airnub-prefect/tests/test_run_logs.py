@@ -42,3 +42,11 @@ def test_without_a_run_nothing_is_sent(sent):
         logging.getLogger(LOGGER).warning("alone")
     assert sent == []
     assert sum(isinstance(one, LibraryLogHandler) for one in logging.getLogger(LOGGER).handlers) == 1
+
+
+def test_records_that_are_sent_already_are_not_sent_again(monkeypatch):
+    """Prefect sends them itself for PREFECT_LOGGING_EXTRA_LOGGERS=airnub_core."""
+    logger = logging.getLogger(LOGGER)
+    monkeypatch.setattr(logger, "handlers", [handlers.APILogHandler()])
+    send_library_logs()
+    assert [type(one) for one in logger.handlers] == [handlers.APILogHandler]

@@ -67,6 +67,15 @@ def test_warnings_of_the_library_are_printed(health, monkeypatch, capsys, verbos
     assert [type(one) for one in logging.getLogger("airnub_core").handlers].count(logging.StreamHandler) == 0
 
 
+def test_warnings_are_not_printed_beside_prefects_console(health, monkeypatch, capsys):
+    """With a level that the user has set, Prefect prints them; they were there twice."""
+    monkeypatch.setenv("PREFECT_API_URL", health)
+    monkeypatch.setenv("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")
+    with prefect_session():
+        logging.getLogger("airnub_core.store.factory").warning("the index is damaged")
+    assert "warning: " not in capsys.readouterr().err
+
+
 def test_flows_are_run_with_what_they_take(health):
     """Async or not, a flow gets the parameters that it has, and no others: not every stage knows `force`."""
 

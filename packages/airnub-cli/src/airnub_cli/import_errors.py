@@ -4,6 +4,7 @@ A module of a department is imported for its deployments, flows, settings and Va
 of them fail; as equal diagnostics they are reported once.
 """
 
+import os
 import re
 import sysconfig
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +17,7 @@ from airnub_prefect.errors import Diagnostic
 from airnub_prefect.paths import shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_OUTSIDE = tuple({*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")), "<"})
+_OUTSIDE = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 """Beginnings of the file names of modules that do not belong to the workspace."""
 
 
@@ -78,7 +79,8 @@ def declared_by(pyproject: Path, *, for_tests: bool = False) -> set[str]:
 
 
 def _is_member(path: str) -> bool:
-    return not path.startswith(_OUTSIDE)
+    # Code that is no file, such as that of `exec`, has no absolute path.
+    return os.path.isabs(path) and not path.startswith(_OUTSIDE)  # noqa: PTH117  # a name, not a path, in many cases
 
 
 def _message(error: BaseException, path: Path) -> str:

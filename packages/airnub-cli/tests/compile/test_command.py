@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from airnub_cli.__main__ import main
+from airnub_cli.compile import workspace_check
 
 
 @pytest.fixture
@@ -65,6 +66,22 @@ def test_what_goes_elsewhere_is_written_alone(house, airnub, to):
     made = after.pop(house.root / "elsewhere.yaml", result.stdout.encode())
     assert b"owner:team-two" in made
     assert after == before
+
+
+def test_what_a_department_prints_is_not_in_the_file(airnub, monkeypatch):
+    """It was the first line of the YAML on stdout."""
+    read = workspace_check.read_source
+
+    def loaded(*arguments):
+        sys.stdout.write("loaded\n")
+        return read(*arguments)
+
+    monkeypatch.setattr("airnub_cli.subprocesses.can_fork", lambda: False)
+    monkeypatch.setattr(workspace_check, "read_source", loaded)
+    result = airnub("--no-cache", "-o", "-")
+    assert result.exit_code == 0
+    assert "loaded" in result.stderr
+    assert "loaded" not in result.stdout
 
 
 def test_a_file_that_cannot_be_written(house, airnub):

@@ -96,6 +96,14 @@ def test_an_id_of_the_registry_is_taken(house):
         check_name(house, "zoo")
 
 
+def test_a_compose_file_with_other_bytes(house):
+    """It is reported with its line, before anything is written; it was a traceback."""
+    with (house.root / "docker-compose.yml").open("ab") as file:
+        file.write(b"# Z\xfcrich\n")
+    with pytest.raises(ConfigurationError, match=r"docker-compose\.yml:\d+: expected a YAML file in UTF-8"):
+        check_name(house, "zoo")
+
+
 def test_identifiers_of_categories(house):
     """They follow the same rules."""
     check_identifier("weather_stations", "category")

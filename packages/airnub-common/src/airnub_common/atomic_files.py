@@ -32,12 +32,17 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write a file completely or not at all; text is encoded as UTF-8 and its line ends are kept.
 
-    A device or a pipe, such as /dev/stdout, is written in place: replacing it would take it from all programs.
+    A device or a pipe is written in place: replacing it would take it from all programs. /dev/stdout and the like are
+    written by their descriptor: opened again, a file that a shell appends to would be truncated.
 
     Raises:
         OSError: as for `atomic_file`.
     """
     encoded = content.encode() if isinstance(content, str) else content
+    if (descriptor := _descriptor(path)) is not None:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(encoded)
+        return
     if _is_special(path):
         path.write_bytes(encoded)
         return
@@ -45,11 +50,19 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         temporary.write_bytes(encoded)
 
 
+def _descriptor(path: Path) -> int | None:
+    """The descriptor that a path in /dev or /proc names; `None` for other paths."""
+    place = path.absolute()
+    if place.parent == Path("/dev"):
+        return {"stdout": 1, "stderr": 2}.get(place.name)
+    is_number = place.parent in {Path("/dev/fd"), Path("/proc/self/fd")} and place.name.isdecimal()
+    return int(place.name) if is_number else None
+
+
 def _is_special(path: Path) -> bool:
-    """Whether a path is a device or a pipe, or one of the links in /dev to a file that is open."""
+    """Whether a path is a device or a pipe."""
     try:
         mode = path.stat().st_mode
     except OSError:
         return False
-    is_usual = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-    return not is_usual or path.absolute().parent in {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

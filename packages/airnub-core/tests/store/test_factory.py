@@ -74,11 +74,12 @@ def test_a_damaged_index_is_kept_aside(tmp_path, run, source, caplog):
     assert len(caplog.messages) == 1
 
 
-def test_a_damaged_index_that_cannot_be_rebuilt_yet(tmp_path, run, source, caplog, monkeypatch):
+@pytest.mark.parametrize(("place", "step"), [(factory, "verify"), (SqliteIndex, "rebuild")])
+def test_a_damaged_index_that_cannot_be_rebuilt_yet(tmp_path, run, source, caplog, monkeypatch, place, step):
     """The warning comes all the same: the next run finds no index, and rebuilds it without one."""
     fill_with_garbage(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(factory, "verify", mock.Mock(side_effect=StoreError(str(tmp_path), "full")))
+        patched.setattr(place, step, mock.Mock(side_effect=StoreError(str(tmp_path), "full")))
         with pytest.raises(StoreError, match="full"):
             run(source)
     [message] = caplog.messages

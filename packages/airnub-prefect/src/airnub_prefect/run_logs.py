@@ -24,5 +24,6 @@ class LibraryLogHandler(APILogHandler):
 def send_library_logs() -> None:
     """Send warnings of airnub_core to the logs of runs; the terminal shows them as before."""
     logger = logging.getLogger(LOGGER)
-    if not any(isinstance(one, LibraryLogHandler) for one in logger.handlers):
+    # PREFECT_LOGGING_EXTRA_LOGGERS may already send its records.
+    if not any(isinstance(one, APILogHandler) for one in logger.handlers):
         logger.addHandler(LibraryLogHandler(logging.WARNING))

@@ -118,8 +118,9 @@ def prefect_session(*, verbose: bool = False) -> Iterator[Session]:
     shown.setFormatter(logging.Formatter("warning: %(message)s"))
     shown.setLevel(logging.WARNING)
     libraries = logging.getLogger("airnub_core")
-    if not verbose:
-        libraries.addHandler(shown)  # the console handler of Prefect is quiet
+    console = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
+    if not verbose and os.environ[console] == _QUIET[console]:  # otherwise Prefect prints them
+        libraries.addHandler(shown)
     # Otherwise Prefect prints each log message that a lost server does not take; `ServerLostError` is printed once.
     logging.raiseExceptions = before and verbose
     try:

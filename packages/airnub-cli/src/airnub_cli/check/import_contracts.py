@@ -226,20 +226,13 @@ class _Breaches:
     chains: list[tuple[str, tuple[Link, ...]]] = field(default_factory=list)
     """Each with its contract."""
 
-    def add(self, contract: str, links: list[dict[str, Any]], extra: Sequence[dict[str, Any]] = ()) -> None:
-        """Add an import chain that breaks a contract.
-
-        Args:
-            contract: its name.
-            links: the chain.
-            extra: other imports that could be its first link.
-        """
+    def add(self, contract: str, links: list[dict[str, Any]]) -> None:
+        """Add an import chain that breaks a contract."""
         chain = tuple((str(link["importer"]), str(link["imported"])) for link in links)
         if len(chain) > 1:
             self.chains.append((contract, chain))
-            return
-        for link in [*((str(one["importer"]), str(one["imported"])) for one in extra), *chain]:
-            self._name(self.direct.setdefault(link, []), contract)
+        else:
+            self._name(self.direct.setdefault(chain[0], []), contract)
 
     def mistakes(self, imports: Imports) -> Iterator[Diagnostic]:
         """A diagnostic for each wrong import; a chain is blamed on as few imports as possible."""
@@ -288,7 +281,7 @@ def _broken(
 ) -> Iterator[Diagnostic]:
     for found in metadata.get("invalid_dependencies", []):
         for route in found["routes"]:
-            breaches.add(name, route["chain"], route["extra_firsts"])
+            breaches.add(name, route["chain"])
     for found in metadata.get("invalid_chains", []):
         for chain in found["chains"]:
             breaches.add(name, chain["chain"] if isinstance(chain, dict) else chain)

@@ -1,6 +1,7 @@
 """The command `airnub compile`; the work is in the modules beside this one."""
 
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import cast, get_args
 
@@ -62,7 +63,9 @@ def compile_(check: bool, name: str, output: str | None, no_cache: bool, kind: s
         pools = cast("PoolType | None", kind)
         bases = DockerBases(registry=True)
         cache = NO_CACHE if no_cache else Cache.of_user()
-        found = check_deployments(workspace, cache=cache)
+        # Keep the output of imported modules off stdout.
+        with redirect_stdout(sys.stderr):
+            found = check_deployments(workspace, cache=cache)
         digests = ImageDigests(workspace, bases)
         text = compile_environment(workspace, name, digest=digests, kind=pools, found=found, cache=cache)
         committed = workspace.root / FILE

@@ -46,6 +46,7 @@ from airnub_cli.transaction import at_work, write_together
 from airnub_cli.workspace import Workspace, WorkspaceError
 from airnub_cli.workspace_copy import WorkspaceCopy
 from airnub_cli.yaml_editing import with_entry, with_key
+from airnub_prefect.yaml_file import read_utf8
 
 LONGEST = 30
 """Maximum length of a name, in characters, since names of flows and generated lines contain it."""
@@ -64,7 +65,7 @@ def check_name(workspace: Workspace, name: str) -> None:
 
     Raises:
         WorkspaceError: the name is invalid or taken; the message has the reason, and a similar valid name.
-        ConfigurationError: the registry cannot be read.
+        ConfigurationError: the registry or the Compose file cannot be read.
     """
     if reason := _malformed(name) or _taken(workspace, name):
         raise WorkspaceError(f"expected the name of a new department, found {name!r}: {reason}; nothing was written")
@@ -166,7 +167,7 @@ def _locked(root: Path) -> set[str]:
 
 def _services(root: Path) -> Collection[str]:
     path = root / "docker-compose.yml"
-    return compose_services(path, path.read_text(encoding="utf-8")) if path.is_file() else ()
+    return compose_services(path, read_utf8(path, "a YAML file")) if path.is_file() else ()
 
 
 _REGISTRY = "configs/departments.yaml"

@@ -109,10 +109,11 @@ def _open_index(place: StoreLocation, store: Store, *, anew: bool = False) -> tu
     def build(index: Index) -> None:
         # Without an index nothing vouches for an object, so it is hashed.
         nonlocal verification
-        verification = verify(store)
+        found = verify(store)
         unwritten = index.unwritten()
         store.withdraw(unwritten)
-        index.rebuild(verification.sound, [*verification.withdrawals, *unwritten])
+        index.rebuild(found.sound, [*found.withdrawals, *unwritten])
+        verification = found
 
     def warn(damage: DamagedIndexError, kept: Path) -> None:
         rebuilt = "the next run rebuilds the index from the manifests"

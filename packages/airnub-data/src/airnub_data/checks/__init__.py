@@ -4,6 +4,7 @@
 Rules for single values belong to `Column`; rows that break them are quarantined. A check evaluates the version that is
 about to be committed: a failure blocks the commit or adds a warning.
 
+>>> import polars as pl
 >>> from airnub_data.checks import expression, fresh, row_count, unique
 >>> checks = (
 ...     unique("email"),
