@@ -56,6 +56,10 @@ WRONG = "member/src/member_of_import_errors/wrong.py"
             "some-member imports not_installed_here, and does not declare not-installed-here; "
             "`uv add --package some-member not-installed-here`",
         ),
+        (
+            "from ...... import gone",
+            "importing raises ImportError: attempted relative import beyond top-level package; correct the import",
+        ),
         ("1 / 0", "importing raises ZeroDivisionError: division by zero"),
         ("json.loads('{')", "importing raises JSONDecodeError: Expecting property name enclosed in double quotes: "),
         ("def (:", "broken Python: invalid syntax"),

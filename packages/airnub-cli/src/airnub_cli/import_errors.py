@@ -91,6 +91,8 @@ def _message(error: BaseException, path: Path) -> str:
     if error.path:
         text = text.replace(error.path, shown(Path(error.path)))
     said = f"importing raises {type(error).__name__}: {text}"
+    if "relative import" in text:
+        return f"{said}; correct the import"
     if not package:
         return f"{said}; {INSTALL_ALL} installs what departments need"
     if _exists(package):

@@ -61,7 +61,7 @@ class WorkspaceCopy:
             path.unlink(missing_ok=True)
 
     def settle(self) -> None:
-        """Lock the workspace and compile all departments, in the copy.
+        """Lock the workspace and compile all departments, in the copy; write nothing into the copy after it.
 
         Raises:
             WorkspaceError: one of them failed; the message has its output.

@@ -1,13 +1,14 @@
 """The command `airnub apply`."""
 
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from airnub_cli.__main__ import main
-from airnub_cli.apply import command
+from airnub_cli.apply import command, desired_state
 from airnub_cli.apply.desired_state import VARIABLE
 from airnub_cli.prefect_api import Action, Change, prefect_server
 
@@ -36,10 +37,18 @@ def test_a_table_and_then_nothing_to_send(run, filled_repository, empty_server):
 
 
 def test_json(run, filled_repository, empty_server, monkeypatch):
-    """One document on stdout."""
+    """One document on stdout, even if a department prints something when it is imported."""
+    read = desired_state.read_desired_state
+
+    def loaded(*arguments, **options):
+        sys.stdout.write("loaded\n")
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(desired_state, "read_desired_state", loaded)
     monkeypatch.setenv("TOKEN", "hunter2")
     result = run("--json")
     assert result.exit_code == 0
+    assert "loaded" in result.stderr
     document = json.loads(result.stdout)
     assert document["environment"] == "local"
     assert document["counts"] == {"created": 6, "updated": 0, "unchanged": 0}

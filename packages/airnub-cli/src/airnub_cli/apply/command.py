@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,8 @@ def _run(asked: ApplyOptions, *, as_json: bool) -> int:
     from airnub_cli.prefect_api import BackendError
 
     try:
-        server, wanted, changes = _apply(root, asked)
+        with redirect_stdout(sys.stderr):  # of what departments print at import; stdout is for `--json`
+            server, wanted, changes = _apply(root, asked)
     except RefusedError as error:
         click.secho(str(error), fg="red", err=True)
         return INVALID
