@@ -97,7 +97,7 @@ def test_a_file_whose_only_errors_are_duplicate_keys(written):
             [
                 "missing key 'apis.0.pages.next'",
                 "unknown key 'apis.0.pages.nxt'; did you mean 'next'?",
-                "unknown key 'apis.0.pages.limit'; valid are kind, max, next, param",
+                "unknown key 'apis.0.pages.limit'; valid are kind, max, next, optional, param",
             ],
         ),
         (
