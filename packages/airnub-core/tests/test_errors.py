@@ -34,6 +34,7 @@ EXAMPLES = [
 ]
 STORE_EXAMPLES = [
     errors.DatasetError("weather", "expected rows, found none"),
+    errors.NoObjectsError("weather", "expected .csv files, found none"),
     errors.StoreError("/store", "No space left on device", advice="free space"),
     errors.DamagedObjectError("/store/x", "expected a, found b"),
     errors.DamagedManifestError("/store/x", "not a manifest"),

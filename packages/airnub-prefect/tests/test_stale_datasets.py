@@ -55,6 +55,12 @@ def test_stale_datasets_have_a_reason(asked, fill_store, tmp_path):
     assert asked() == {}
 
 
+def test_a_dataset_without_objects_is_not_stale(asked, fill_store, tmp_path):
+    """There is nothing to make it from, so its processing would only fail."""
+    fill_store(tmp_path / "store", {})
+    assert asked() == {}
+
+
 def test_stale_datasets_that_cannot_be_determined(asked, fill_store, tmp_path, monkeypatch):
     """Without settings of the processing, with a different store, and on the embedded server."""
     fill_store(tmp_path / "store", {"a": b"id,price\n1,2\n"})

@@ -10,6 +10,7 @@
     │   ├── TruncatedBodyError, TooLargeError, ContentEncodingError                  response body
     │   └── NotJsonError, MissingPathError, TooManyPagesError, PageError             parsed content
     ├── DatasetError           one dataset or report of a later stage fails
+    │   └── NoObjectsError
     └── StoreError             the run fails
         └── DamagedObjectError, DamagedManifestError, DamagedIndexError
 
@@ -278,6 +279,10 @@ class DatasetError(IngestError):
 
     def __str__(self) -> str:
         return f"{self.dataset}: {self.reason}"
+
+
+class NoObjectsError(DatasetError):
+    """A dataset has no version yet, and its sources have no objects."""
 
 
 class StoreError(IngestError):

@@ -16,7 +16,7 @@ comparison. For a dataset that is up to date, `make` still evaluates freshness a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from airnub_core.errors import DatasetError
+from airnub_core.errors import NoObjectsError
 from airnub_data.dataset import Dataset
 from airnub_data.inputs import InputObject
 from airnub_data.location import Location
@@ -53,13 +53,13 @@ def require_objects(dataset: Dataset, store: str, objects: Sequence[InputObject]
         table: the table, if it exists.
 
     Raises:
-        DatasetError: there is neither a table nor an object.
+        NoObjectsError: there is neither a table nor an object.
     """
     if not objects and table is None:
         sources, suffix = ", ".join(dataset.sources), dataset.read_by.suffix
         advice = "run the ingestion first, or see `store failed`"
         message = f"expected {suffix} files of {sources} in {store}, found none; {advice}"
-        raise DatasetError(dataset.stem, message)
+        raise NoObjectsError(dataset.stem, message)
 
 
 def compare(location: Location, stem: str, last: Record, parts: Mapping[str, str], inputs: str) -> Comparison:

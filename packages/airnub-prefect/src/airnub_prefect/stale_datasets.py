@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger
 
 from airnub_core import IngestError, StoreLocation
+from airnub_core.errors import NoObjectsError
 from airnub_prefect.blocks import locate
 from airnub_prefect.datasets import locate_datasets, locate_published
 from airnub_prefect.department import Department
@@ -75,7 +76,7 @@ def _stale(
     settings: DatasetSettings, place: StoreLocation, location: object, published: "Mapping[str, Location]"
 ) -> dict[str, str]:
     from airnub_data import Location, by_name
-    from airnub_data.pending import pending
+    from airnub_data.pending import Pending, pending
 
     assert isinstance(location, Location), "as `locate_datasets` gives it"
     stale: dict[str, str] = {}
@@ -85,9 +86,12 @@ def _stale(
             continue
         try:
             found = pending(dataset, place, location, published)
+        except NoObjectsError:
+            continue  # there is nothing to make it from
         except IngestError as error:
             stale[name] = str(error)
         else:
-            if not found.nothing and not found.held:
+            without_objects = isinstance(found, Pending) and found.is_new and not found.objects
+            if not (found.nothing or found.held or without_objects):
                 stale[name] = str(found)
     return stale
