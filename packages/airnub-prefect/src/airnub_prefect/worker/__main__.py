@@ -14,7 +14,7 @@ import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import WorkPool
 from prefect.events.worker import EventsWorker
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.workers.base import BaseWorker
 
 from airnub_prefect.errors import ConfigurationError
@@ -64,8 +64,10 @@ async def run_worker(
     try:
         with contextlib.suppress(asyncio.CancelledError):
             await running
-    except Exception:
-        await _read_pool(pool)  # if the pool was removed, its error says so without a traceback
+    except (ExceptionGroup, PrefectHTTPStatusError):
+        # If the pool was removed, this error says so, without a traceback; if the server is gone, the first error does.
+        with contextlib.suppress(httpx.HTTPError):
+            await _read_pool(pool)
         raise
     try:
         await worker.deregister()
